@@ -1,0 +1,36 @@
+/** Files that are there whole or not at all, even after a power cut. */
+
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** Writes to a temporary file beside `path`, syncs it, and renames it into place. Makes the folder if need be. */
+export function writeAtomically(path: string, content: string | Uint8Array): void {
+  const folder = dirname(path)
+  mkdirSync(folder, { recursive: true })
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    const file = openSync(temporary, 'w')
+    try {
+      writeFileSync(file, content)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  syncFolder(folder)
+}
+
+/** Makes a rename inside `folder` last. Windows cannot open a folder; there the rename itself is all there is. */
+export function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return
+  const file = openSync(folder, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
