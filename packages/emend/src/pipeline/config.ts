@@ -1,4 +1,5 @@
 /** Configs: YAML in, typed by a zod schema, every mistake named with its key, file and line. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a config writes
 
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
@@ -30,7 +31,7 @@ let base = process.cwd()
 
 /**
  * A file or folder in a config. Relative paths are relative to the config's own folder (those from `--set` to the
- * current folder) and come out absolute.
+ * current folder) and come out absolute. A default is given by `.prefault(…)`, since zod passes `.default(…)` by unread.
  */
 export const path = () =>
   z
@@ -84,7 +85,7 @@ export function describeConfig(schema: z.ZodType, config: unknown): string {
   describeNode(schema, config, document.contents as Node | null)
   visit(document, {
     Scalar(_, node) {
-      if (typeof node.value === 'string') node.value = node.value.replaceAll('${', '$${')
+      if (typeof node.value === 'string') node.value = node.value.replaceAll('${', () => '$${')
     },
   })
   return document.toString({ lineWidth: 120, commentString: text => text.replace(/^(?!$)/gm, '# ') })
