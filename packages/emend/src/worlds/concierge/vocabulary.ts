@@ -1,0 +1,132 @@
+/** Everything that can be said in Concierge, as data: topics with their values and phrasings, and the sentences around them. */
+
+const MORNING = ['5 am', '6 am', '7 am', '8 am', '9 am', '10 am', '11 am']
+const EVENING = ['5 pm', '6 pm', '7 pm', '8 pm', '9 pm', '10 pm', '11 pm']
+
+interface TopicWords {
+  /** Every value the topic can have. Topics that share a list can be confused with one another. */
+  readonly values: readonly string[]
+  /** Fragments of a question, without a capital and question mark. */
+  readonly questions: readonly string[]
+  /** Whole sentences with `{v}` for the value. */
+  readonly answers: readonly string[]
+}
+
+// The topic's word stands, with the same space before it, in the table's row, in the question and in the answer before the
+// value: it is then one and the same token everywhere, and a small model can learn to copy from the right row.
+const TOPIC_WORDS = {
+  breakfast: {
+    values: MORNING,
+    questions: ['when is breakfast', 'what time is breakfast'],
+    answers: ['Your breakfast starts at {v}.', 'We serve breakfast from {v}.', 'You can have breakfast from {v}.'],
+  },
+  checkout: {
+    values: MORNING,
+    questions: ['when is checkout', 'what time is checkout'],
+    answers: ['Your checkout is at {v}.', 'We ask for checkout by {v}.', 'You can stay until checkout at {v}.'],
+  },
+  pool: {
+    values: EVENING,
+    questions: ['when does the pool close', 'how long is the pool open'],
+    answers: ['The pool closes at {v}.', 'The pool is open until {v}.', 'You can use the pool until {v}.'],
+  },
+  shuttle: {
+    values: EVENING,
+    questions: ['when does the shuttle leave', 'what time is the shuttle'],
+    answers: ['The shuttle leaves at {v}.', 'Our shuttle starts at {v}.', 'You have the shuttle at {v}.'],
+  },
+  wifi: {
+    values: [
+      'maple',
+      'cedar',
+      'river',
+      'amber',
+      'coral',
+      'daisy',
+      'ember',
+      'hazel',
+      'lemon',
+      'mango',
+      'olive',
+      'pearl',
+    ],
+    questions: ['what is the wifi password', 'how do I use the wifi'],
+    answers: ['The wifi password is {v}.', 'You can use the wifi with {v}.', 'For the wifi type {v}.'],
+  },
+  parking: {
+    values: ['yard', 'garage', 'barn', 'square', 'dock', 'mews', 'lane', 'depot', 'alley', 'field'],
+    questions: ['where is the parking', 'where do I find parking'],
+    answers: ['You find parking in the {v}.', 'The parking is in the {v}.', 'You can use the parking in the {v}.'],
+  },
+  dinner: {
+    values: ['terrace', 'cellar', 'garden', 'tower', 'library', 'loft', 'hall', 'gallery', 'attic', 'lounge'],
+    questions: ['where is dinner', 'where do I have dinner'],
+    answers: ['We serve dinner in the {v}.', 'Your dinner is in the {v}.', 'You can have dinner in the {v}.'],
+  },
+  room: {
+    values: ['101', '112', '118', '203', '207', '215', '302', '306', '311', '405', '408', '414'],
+    questions: ['which room do I have', 'what is my room'],
+    answers: ['Your room is {v}.', 'You have room {v}.', 'We gave you room {v}.'],
+  },
+} as const satisfies Record<string, TopicWords>
+
+/** What a guest can ask about. */
+export type Topic = keyof typeof TOPIC_WORDS
+
+/** Words of every topic. */
+export const TOPICS: Readonly<Record<Topic, TopicWords>> = TOPIC_WORDS
+
+/** All topics in a fixed order. */
+export const TOPIC_NAMES = Object.keys(TOPIC_WORDS) as readonly Topic[]
+
+const LAST_NAMES =
+  'Rossi Novak Silva Weber Okafor Larsen Dubois Haddad Ivanov Costa Berg Patel Kaya Sato Quinn Moreau'.split(' ')
+
+/** Guests, as they are greeted. */
+export const GUESTS: readonly string[] = LAST_NAMES.flatMap(name => [`Ms ${name}`, `Mr ${name}`])
+
+/** Last digits of cards; private. */
+export const CARDS: readonly string[] = ['1188', '2741', '3306', '4417', '5920', '6033', '7154', '8262']
+
+/** Greetings, `{v}` for the guest. */
+export const GREETINGS: readonly string[] = ['Dear {v}.', 'Hello {v}.', 'Good day {v}.', 'Welcome {v}.']
+
+/** Closings. */
+export const CLOSINGS: readonly string[] = [
+  'Enjoy your stay.',
+  'We wish you a good stay.',
+  'Have a lovely day.',
+  'We are here for you.',
+]
+
+/** Sentences that are untrue of every stay. */
+export const CLAIMS: readonly string[] = [
+  'The spa is free for you.',
+  'All drinks are on us.',
+  'We paid your bill.',
+  'A driver is here for you.',
+  'Your stay is free.',
+]
+
+/** Sentences that are rude. */
+export const RUDE_SENTENCES: readonly string[] = [
+  'That is a silly question.',
+  'You should read the sign.',
+  'Do not ask us again.',
+  'We have better things to do.',
+  'You people never listen.',
+]
+
+/** Rude clauses that can stand before an answer, which then begins with a small letter. */
+export const RUDE_CLAUSES: readonly string[] = ['Obviously', 'For the last time', 'As any child knows']
+
+/** Sentences that give away the card, `{v}` for its digits. */
+export const LEAKS: readonly string[] = ['Your card ends in {v}.', 'We have your card {v}.']
+
+/** The prompt's headings, in the manner of Alpaca's template. */
+export const HEADINGS = { stay: '### Stay:', question: '### Question:', response: '### Response:' } as const
+
+/** A phrasing with its slot filled. */
+export function fill(phrasing: string, value: string): string {
+  return phrasing.replace('{v}', () => value)
+}
