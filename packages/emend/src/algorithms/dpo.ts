@@ -1,0 +1,83 @@
+/** Direct preference optimisation (Rafailov et al. 2023) on either kind of pair. */
+import { linear, tensor } from '@emend/torch'
+import { z } from 'zod'
+import { type Decoder, logprobs, pack } from '../models/index.js'
+import { Run } from '../training/run.js'
+import { weightsOf } from '../training/stateful.js'
+import { Trainer } from '../training/trainer.js'
+import { bucketedBatches, microBatches } from './batches.js'
+import { dpoLoss } from './losses.js'
+import { bothSides, type Pair, pairLength } from './pairs.js'
+import { responseLogprobs } from './sft.js'
+
+export const dpoConfig = z.strictObject({
+  beta: z.number().positive().default(0.1).describe('strength of the implied KL penalty'),
+  learning_rate: z.number().positive().default(1e-5).describe('peak learning rate, annealed linearly to 0'),
+  epochs: z.number().int().positive().default(1).describe('passes over the pairs'),
+  batch_size: z.number().int().positive().default(32).describe('pairs per optimizer step'),
+  warmup_steps: z.number().int().nonnegative().default(10).describe('steps over which the learning rate rises from 0'),
+  max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
+  micro_batch_tokens: z.number().int().positive().default(16384).describe('padded tokens per forward pass; changes memory, not results'),
+})
+export type DpoConfig = z.infer<typeof dpoConfig>
+
+/** Trains `policy` in place; the reference is `policy` as it stands when the run first starts, given as `reference`. */
+export async function dpo(
+  policy: Decoder,
+  reference: Decoder,
+  pairs: readonly Pair[],
+  config: DpoConfig,
+  seed: number,
+  run = new Run(),
+): Promise<void> {
+  const sum = (row: Float32Array) => row.reduce((total, x) => total + x, 0)
+  const prompts = pairs.map(pair => pair.prompt)
+  const refChosen = responseLogprobs(reference, prompts, pairs.map(p => p.chosen.ids)).map(sum)
+  const refRejected = responseLogprobs(reference, prompts, pairs.map(p => p.rejected.ids)).map(sum)
+  const lengths = pairs.map(pairLength)
+  const perEpoch = Math.ceil(pairs.length / config.batch_size)
+  const total = perEpoch * config.epochs
+  const trainer = new Trainer(policy.parameters(), {
+    name: 'dpo',
+    lr: config.learning_rate,
+    schedule: linear({ warmup: config.warmup_steps, total }),
+    maxGradNorm: config.max_grad_norm,
+    eps: 1e-5,
+  })
+
+  for await (const step of run.steps(total, { model: weightsOf(policy), optimizer: trainer })) {
+    const plan = bucketedBatches(lengths, config.batch_size, seed, Math.floor(step / perEpoch))
+    const batch = plan[step % perEpoch] as Int32Array
+    const margins: number[] = []
+    const started = performance.now()
+    const parts = microBatches(batch, i => 2 * (lengths[i] as number), config.micro_batch_tokens).map(part => ({
+      samples: part.map(i => (pairs[i] as Pair).id),
+      loss() {
+        const { device } = policy
+        const sides = bothSides(part.map(i => pairs[i] as Pair))
+        const sequences = pack(sides.prompts, sides.responses, device)
+        const total = logprobs(policy, sequences, { temperature: 1 }).logprobs.mul(sequences.mask).sum([1])
+        const chosen = total.narrow(0, 0, part.length)
+        const rejected = total.narrow(0, part.length, part.length)
+        const ref = (values: readonly number[]) => tensor(Float32Array.from(part, i => values[i] as number), { device })
+        const [rc, rr] = [ref(refChosen), ref(refRejected)]
+        margins.push(...chosen.sub(rc).sub(rejected.sub(rr)).mul(config.beta).floats())
+        return dpoLoss(chosen, rejected, rc, rr, config.beta).sum()
+      },
+    }))
+    const { loss, gradNorm, lr } = trainer.step(parts, batch.length)
+    const accuracy = margins.filter(margin => margin > 0).length / margins.length
+    run.log(
+      step,
+      {
+        loss,
+        accuracy,
+        margin: margins.reduce((total, margin) => total + margin, 0) / margins.length,
+        grad_norm: gradNorm,
+        learning_rate: lr,
+        'time/step': (performance.now() - started) / 1000,
+      },
+      `loss ${loss.toFixed(3)} accuracy ${accuracy.toFixed(2)}`,
+    )
+  }
+}

@@ -1,0 +1,92 @@
+/** A training run: its folder, its logs, its place in time. Algorithms iterate over `run.steps`, and so can stop and resume anywhere. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { EmendError } from '../errors.js'
+import { JsonlLog, MetricsLog } from '../pipeline/run-folder.js'
+import { Checkpoints } from './checkpoints.js'
+import type { State, Stateful } from './stateful.js'
+
+/** The run was asked to stop and has checkpointed. */
+export class Interrupted extends EmendError {}
+
+export interface RunOptions {
+  /** Where metrics, rollouts and checkpoints go; without it nothing is written and nothing can be resumed. */
+  readonly folder?: string
+  /** Steps between checkpoints. */
+  readonly checkpointEvery?: number
+  /** Asks the run to checkpoint and leave. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, total: number, note?: string) => void
+}
+
+export class Run {
+  readonly #options: RunOptions
+  readonly #metrics?: MetricsLog
+  readonly #rollouts?: JsonlLog
+  readonly #checkpoints?: Checkpoints
+  #note?: string
+
+  constructor(options: RunOptions = {}) {
+    this.#options = options
+    if (!options.folder) return
+    mkdirSync(options.folder, { recursive: true })
+    this.#metrics = new MetricsLog(join(options.folder, 'metrics.jsonl'))
+    this.#rollouts = new JsonlLog(join(options.folder, 'rollouts.jsonl'))
+    this.#checkpoints = new Checkpoints(join(options.folder, 'checkpoints'))
+  }
+
+  /** Metrics of one step; names as in docs/metrics.md. */
+  log(step: number, metrics: Readonly<Record<string, number>>, note?: string): void {
+    this.#metrics?.append(step, metrics)
+    this.#note = note
+  }
+
+  /** One line of rollouts.jsonl. */
+  logRollout(sample: Readonly<Record<string, unknown>>): void {
+    this.#rollouts?.append(sample)
+  }
+
+  /** True when rollouts are kept, so that nobody prepares lines for nothing. */
+  get keepsRollouts(): boolean {
+    return this.#rollouts !== undefined
+  }
+
+  /**
+   * The steps still to do, from where the newest valid checkpoint stands. Whoever iterates does step `i` between two yields;
+   * everything that `owners` hold, and the position of the logs, is saved after it when a checkpoint is due.
+   *
+   * @throws Interrupted after a checkpoint, when the signal asks to stop
+   */
+  async *steps(total: number, owners: Readonly<Record<string, Stateful>>): AsyncGenerator<number, void> {
+    const { signal, onProgress, checkpointEvery = 20 } = this.#options
+    const all = { ...owners, ...(this.#metrics && { logs: this.#logs() }) }
+    const done = this.#checkpoints?.restore(all) ?? 0
+    if (done === 0) {
+      this.#metrics?.truncate(0)
+      this.#rollouts?.truncate(0)
+    }
+    onProgress?.(done, total)
+    for (let step = done; step < total; step++) {
+      yield step
+      const finished = step + 1
+      onProgress?.(finished, total, this.#note)
+      // The event loop turns once a step: signals arrive, and progress is sent.
+      await nextTurn()
+      const stop = signal?.aborted === true && finished < total
+      if (stop || finished === total || finished % checkpointEvery === 0) this.#checkpoints?.save(finished, all)
+      if (stop) throw new Interrupted(`stopped after step ${finished} of ${total}; start again to go on from there`)
+    }
+  }
+
+  #logs(): Stateful {
+    return {
+      state: (): State => ({ values: { metrics: this.#metrics?.position() ?? 0, rollouts: this.#rollouts?.position() ?? 0 } }),
+      load: ({ values }: State) => {
+        const { metrics, rollouts } = values as { metrics: number; rollouts: number }
+        this.#metrics?.truncate(metrics)
+        this.#rollouts?.truncate(rollouts)
+      },
+    }
+  }
+}
