@@ -1,0 +1,3 @@
+/** Models in Hugging Face's folder layout. */
+
+export { type LoadOptions, loadModel, loadScalarModel, saveModel, saveScalarModel } from './hugging-face.js'
