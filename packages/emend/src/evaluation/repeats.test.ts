@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { countRepeatedSentences, countRepeats } from './repeats.js'
+import { repeatedSentences, repeats } from './repeats.js'
 
 const ids = (letters: string) => Int32Array.from(letters, c => c.codePointAt(0)!)
 
@@ -20,13 +20,13 @@ describe('repeated phrases', () => {
     ['abcdXbcdeYabcde', 1], // the last five hold abcd; its e is left over
     ['wxyzabcdwxyz1abcd', 2], // two different ones
   ])('%j → %i', (text, count) => {
-    expect(countRepeats(ids(text))).toBe(count)
+    expect(repeats(ids(text))).toBe(count)
   })
 
   it('takes n as a setting', () => {
-    expect(countRepeats(ids('abXab'), 2)).toBe(1)
-    expect(countRepeats(ids('aaa'), 1)).toBe(2)
-    expect(() => countRepeats([1], 0)).toThrow('n must be an integer of at least 1, got 0')
+    expect(repeats(ids('abXab'), 2)).toBe(1)
+    expect(repeats(ids('aaa'), 1)).toBe(2)
+    expect(() => repeats([1], 0)).toThrow('n must be an integer of at least 1, got 0')
   })
 
   it('counts k − 1 for a phrase of different tokens said k times, with or without something between', () => {
@@ -34,7 +34,7 @@ describe('repeated phrases', () => {
       fc.property(fc.integer({ min: 4, max: 9 }), fc.integer({ min: 1, max: 8 }), fc.boolean(), (length, k, apart) => {
         const phrase = Array.from({ length }, (_, i) => i)
         const response = Array.from({ length: k }, (_, i) => (apart ? [...phrase, 1000 + i] : phrase)).flat()
-        expect(countRepeats(response)).toBe(k - 1)
+        expect(repeats(response)).toBe(k - 1)
       }),
     )
   })
@@ -42,17 +42,17 @@ describe('repeated phrases', () => {
   it('does not depend on which ids stand for the tokens, and different tokens never repeat', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 60 }), xs => {
-        const count = countRepeats(xs)
-        expect(countRepeats(xs.map(x => 7 - 3 * x))).toBe(count)
+        const count = repeats(xs)
+        expect(repeats(xs.map(x => 7 - 3 * x))).toBe(count)
         expect(count).toBeLessThanOrEqual(Math.max(0, Math.floor(xs.length / 4) - 1))
-        expect(countRepeats(xs.map((_, i) => i))).toBe(0)
+        expect(repeats(xs.map((_, i) => i))).toBe(0)
       }),
     )
   })
 
   it('reads ten thousand tokens of one loop without getting slow', () => {
     const started = performance.now()
-    expect(countRepeats(new Int32Array(10_000))).toBe(2499)
+    expect(repeats(new Int32Array(10_000))).toBe(2499)
     expect(performance.now() - started).toBeLessThan(5_000)
   })
 })
@@ -68,6 +68,6 @@ describe('repeated sentences', () => {
     ['... !!! ???', 0],
     ['', 0],
   ])('%j → %i', (text, count) => {
-    expect(countRepeatedSentences(text)).toBe(count)
+    expect(repeatedSentences(text)).toBe(count)
   })
 })

@@ -12,11 +12,10 @@ import type { Numbers } from './statistics.js'
  * @param ids token ids of the response, without the end token
  * @param n tokens a phrase has at least, default 4
  */
-export function countRepeats(ids: Numbers, n = 4): number {
-  if (!(Number.isInteger(n) && n >= 1))
-    throw new RangeError(`countRepeats: n must be an integer of at least 1, got ${n}`)
+export function repeats(ids: Numbers, n = 4): number {
+  if (!(Number.isInteger(n) && n >= 1)) throw new RangeError(`repeats: n must be an integer of at least 1, got ${n}`)
   const starts = new Map<string, number[]>()
-  let repeats = 0
+  let count = 0
   let indexed = 0
   for (let at = 0; at + n <= ids.length; ) {
     for (; indexed + n <= at; indexed++) {
@@ -30,10 +29,10 @@ export function countRepeats(ids: Numbers, n = 4): number {
       at++
       continue
     }
-    repeats++
+    count++
     at += longestCopy(ids, at, earlier, n)
   }
-  return repeats
+  return count
 }
 
 /** Length of the longest copy that starts at `at`, over the places where its first n tokens stood before. */
@@ -71,15 +70,15 @@ const SENTENCE = /[^.!?。！？\n]+(?:[.!?。！？]+["'”’)\]]*|\n|$)/gu
  * Number of sentences of a text that stood in it before, word for word; case, punctuation and white space do not count.
  * A sentence said k times counts k − 1.
  */
-export function countRepeatedSentences(text: string): number {
+export function repeatedSentences(text: string): number {
   const seen = new Set<string>()
-  let repeats = 0
+  let count = 0
   for (const [sentence] of text.matchAll(SENTENCE)) {
     const words = sentence.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu)
     if (!words) continue
     const key = words.join(' ')
-    if (seen.has(key)) repeats++
+    if (seen.has(key)) count++
     seen.add(key)
   }
-  return repeats
+  return count
 }

@@ -7,8 +7,8 @@ import {
   mean,
   quantile,
   quantiles,
+  standardDeviation,
   standardError,
-  std,
   sum,
   variance,
 } from './statistics.js'
@@ -21,7 +21,7 @@ describe('mean and spread', () => {
     expect(mean(values)).toBe(5)
     expect(variance(values, 0)).toBe(4)
     expect(variance(values)).toBeCloseTo(32 / 7, 14)
-    expect(std(values, 0)).toBe(2)
+    expect(standardDeviation(values, 0)).toBe(2)
     expect(standardError(values)).toBeCloseTo(Math.sqrt(32 / 7 / 8), 14)
   })
 

@@ -35,13 +35,13 @@ export function variance(values: Numbers, correction: 0 | 1 = 1): number {
 }
 
 /** Standard deviation: the root of {@link variance}. */
-export function std(values: Numbers, correction: 0 | 1 = 1): number {
+export function standardDeviation(values: Numbers, correction: 0 | 1 = 1): number {
   return Math.sqrt(variance(values, correction))
 }
 
 /** Standard error of the mean: sample standard deviation / √n. NaN for fewer than two values: one value has no spread. */
 export function standardError(values: Numbers): number {
-  return std(values) / Math.sqrt(values.length)
+  return standardDeviation(values) / Math.sqrt(values.length)
 }
 
 /**

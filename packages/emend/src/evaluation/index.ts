@@ -1,0 +1,10 @@
+/** Evaluation: win rates, paired comparisons, intervals, and what a reward model is worth. */
+export * from './auroc.js'
+export * from './intervals.js'
+export * from './pair-accuracy.js'
+export * from './paired.js'
+export * from './repeats.js'
+export * from './reward-metrics.js'
+export * from './statistics.js'
+export * from './suffix-leakage.js'
+export * from './winrate.js'
