@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { hash32, permutation, randomNormal, randomUniform, threefry, uniform } from './random.js'
 
-// Made by goldens/random.py, an independent implementation checked against the authors' known-answer vectors.
-const golden = JSON.parse(readFileSync(new URL('../goldens/random.json', import.meta.url), 'utf8')) as {
+// Made by goldens/threefry.py, an independent implementation checked against the authors' known-answer vectors.
+const golden = JSON.parse(readFileSync(new URL('../goldens/threefry.json', import.meta.url), 'utf8')) as {
   known: [[number, number], [number, number], [number, number]][]
   hash32: [number[], number][]
   uniform: [number[], number][]

@@ -1,4 +1,4 @@
-"""Fixed vectors for src/random.ts, computed independently in plain Python: python random.py > random.json
+"""Fixed vectors for src/random.ts, computed independently in plain Python: python threefry.py > threefry.json
 
 Threefry-2x32-20 written from the paper (Salmon et al., SC 2011), checked against the three known-answer vectors that
 the authors publish with Random123 (kat_vectors).
