@@ -1,1 +1,10 @@
-export {}
+/** Draft + final text → edit operations → labels on the tokens of any tokenizer. Pure; runs in a browser. */
+export * from './apply.js'
+export * from './diff.js'
+export * from './identity.js'
+export * from './labels.js'
+export * from './operations.js'
+export * from './ratio.js'
+export * from './record.js'
+export * from './segments.js'
+export * from './words.js'

@@ -1,0 +1,140 @@
+/** Draft + final → edit operations: words first, then characters inside replaced words where that is smaller. */
+import { align, type Block, differingMiddle } from './align.js'
+import { type EditOp, editedCharacters, editOp, type Range } from './operations.js'
+import { characters, isSeparator, words } from './words.js'
+
+/** A match of characters this short between two changes of a word is chance, and is merged into them. */
+const SHORTEST_INNER_MATCH = 3
+/** Replaced stretches longer than this (UTF-16 units, both sides) are not searched by character, only trimmed. */
+const LONGEST_BY_CHARACTER = 4096
+const MAX_CHARACTER_EDITS = 128
+
+/**
+ * The minimal edit that turns a draft into its final text, as `method.md` §3 defines it.
+ *
+ * Words are aligned first. Inside replaced words characters are aligned, and taken where that edits fewer UTF-16 units.
+ * Matches of only white space or punctuation between two changes are merged into them. An insertion or deletion that could
+ * stand on either side of a white space takes the leading one, since that is where most tokenizers cut.
+ *
+ * Replaying the operations on the draft gives the final text (see `replay`). They are ordered and disjoint, do not touch one
+ * another, cut no surrogate pair, and edit no more units than replacing everything between the common start and end would.
+ * Time grows about linearly: see `align` for what is done beyond its limits.
+ *
+ * @param draft well-formed text (`toWellFormed()` first)
+ * @param final well-formed text
+ * @throws RangeError on a lone surrogate, which no tokenizer can represent
+ */
+export function diffTexts(draft: string, final: string): EditOp[] {
+  for (const [side, text] of Object.entries({ draft, final })) {
+    if (!text.isWellFormed()) throw new RangeError(`${side}: holds a lone surrogate; call toWellFormed() on it first`)
+  }
+  if (draft === final) return []
+  const ops: EditOp[] = []
+  for (const block of changedBlocks(words(draft), words(final))) ops.push(...refine(draft, final, block))
+  const merged = leadWithSpace(draft, final, mergeAcrossSeparators(draft, ops))
+  const plain = trimmed(draft, final, [0, draft.length, 0, final.length])
+  return plain && editedCharacters([plain]) < editedCharacters(merged) ? [plain] : merged
+}
+
+/** Aligns two lists of pieces and gives the differing blocks in UTF-16 units of the joined pieces. */
+function changedBlocks(a: readonly string[], b: readonly string[], maxEdits?: number): Block[] {
+  const numbers = new Map<string, number>()
+  const numbered = (pieces: readonly string[]) =>
+    pieces.map(piece => {
+      let number = numbers.get(piece)
+      if (number === undefined) numbers.set(piece, (number = numbers.size))
+      return number
+    })
+  const startsA = starts(a)
+  const startsB = starts(b)
+  return align(numbered(a), numbered(b), maxEdits === undefined ? {} : { maxEdits }).map(([a0, a1, b0, b1]) => [
+    startsA[a0]!,
+    startsA[a1]!,
+    startsB[b0]!,
+    startsB[b1]!,
+  ])
+}
+
+function starts(pieces: readonly string[]): number[] {
+  const offsets = [0]
+  for (const piece of pieces) offsets.push(offsets.at(-1)! + piece.length)
+  return offsets
+}
+
+/** The operations inside one differing block: by character if that edits fewer units, else the whole block. */
+function refine(draft: string, final: string, block: Block): EditOp[] {
+  const [a0, a1, b0, b1] = block
+  const whole = editOp([a0, a1], [b0, b1])!
+  if (whole.op !== 'replace') return [whole]
+  const ends = trimmed(draft, final, block)
+  const choices = [ends ? [ends] : [], [whole]]
+  if (a1 - a0 + (b1 - b0) <= LONGEST_BY_CHARACTER) {
+    const inner: EditOp[] = []
+    for (const [c0, c1, d0, d1] of changedBlocks(
+      characters(draft.slice(a0, a1)),
+      characters(final.slice(b0, b1)),
+      MAX_CHARACTER_EDITS,
+    )) {
+      const op = editOp([a0 + c0, a0 + c1], [b0 + d0, b0 + d1])!
+      const last = inner.at(-1)
+      if (last && op.draft[0] - last.draft[1] < SHORTEST_INNER_MATCH) inner[inner.length - 1] = joined(last, op)
+      else inner.push(op)
+    }
+    choices.unshift(inner)
+  }
+  return choices.reduce((best, ops) => (editedCharacters(ops) < editedCharacters(best) ? ops : best))
+}
+
+/** One operation from the first differing character of a block to the last. */
+function trimmed(draft: string, final: string, block: Block): EditOp | undefined {
+  let [a0, a1, b0, b1] = differingMiddle(block, (i, j) => draft.charCodeAt(i) === final.charCodeAt(j))
+  if (cutsPair(draft, a0) || cutsPair(final, b0)) {
+    a0--
+    b0--
+  }
+  if (cutsPair(draft, a1) || cutsPair(final, b1)) {
+    a1++
+    b1++
+  }
+  return editOp([a0, a1], [b0, b1])
+}
+
+/** Whether a cut at this place would part the two halves of a surrogate pair. */
+function cutsPair(text: string, at: number): boolean {
+  return at > 0 && (text.charCodeAt(at) & 0xfc00) === 0xdc00 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800
+}
+
+function joined(first: EditOp, second: EditOp): EditOp {
+  const range = (side: 'draft' | 'final'): Range => [first[side][0], second[side][1]]
+  return editOp(range('draft'), range('final'))!
+}
+
+function mergeAcrossSeparators(draft: string, ops: readonly EditOp[]): EditOp[] {
+  const merged: EditOp[] = []
+  for (const op of ops) {
+    const last = merged.at(-1)
+    if (last && isSeparator(draft.slice(last.draft[1], op.draft[0]))) merged[merged.length - 1] = joined(last, op)
+    else merged.push(op)
+  }
+  return merged
+}
+
+/** Slides `I like |big |cats` to `I like| big| cats`: a word goes with the space before it. */
+function leadWithSpace(draft: string, final: string, ops: readonly EditOp[]): EditOp[] {
+  let previousEnd = 0
+  return ops.map(op => {
+    const floor = previousEnd
+    previousEnd = op.draft[1]
+    if (op.op === 'replace') return op
+    const text = op.op === 'insert' ? final.slice(...op.final) : draft.slice(...op.draft)
+    const space = /(?<=\S)\s+$/.exec(text)?.[0]
+    if (!space || /^\s/.test(text)) return op
+    const by = space.length
+    const [d0, d1] = op.draft
+    const [f0, f1] = op.final
+    if (d0 - by < floor || draft.slice(d0 - by, d0) !== space) return op
+    // What stays between this operation and the one before must still be more than a separator.
+    if (floor > 0 && isSeparator(draft.slice(floor, d0 - by))) return op
+    return { op: op.op, draft: [d0 - by, d1 - by], final: [f0 - by, f1 - by] }
+  })
+}
