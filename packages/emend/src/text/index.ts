@@ -1,0 +1,4 @@
+/** Tokenizers: any tokenizer.json, ids with their places in the text, training. */
+export { type Layout, layOutBytes, layOutOffsets } from './layout.js'
+export { Tokenizer } from './tokenizer.js'
+export { type TrainTokenizerOptions, trainTokenizer } from './train.js'

@@ -1,0 +1,154 @@
+/** The parts of a Hugging Face tokenizer.json that we read ourselves, and the two copies made of it. */
+import { createHash } from 'node:crypto'
+import { EmendError } from '../errors.js'
+import { byteLevelBytes } from './byte-level.js'
+
+/** A token outside the model's own merges: specials such as `<eos>`, and what else was added after training. */
+export interface AddedToken {
+  readonly id: number
+  readonly content: string
+  readonly special: boolean
+}
+
+/** A step of a normaliser, pre-tokenizer or decoder. */
+interface Part {
+  readonly type: string
+  readonly [key: string]: unknown
+}
+
+/** A tokenizer.json. What is not named here is carried along untouched. */
+export interface TokenizerJson {
+  readonly added_tokens?: readonly AddedToken[] | null
+  readonly pre_tokenizer?: Part | null
+  readonly decoder?: Part | null
+  readonly model: {
+    readonly type?: string
+    readonly vocab: Readonly<Record<string, number>> | readonly (readonly [string, number])[]
+    readonly merges?: readonly (string | readonly [string, string])[]
+    readonly unk_token?: string | null
+    readonly [key: string]: unknown
+  }
+  readonly [key: string]: unknown
+}
+
+/** Reads the text of a tokenizer.json. Truncation and padding, which real files carry, are taken out. */
+export function parseTokenizerJson(text: string, where: string): TokenizerJson {
+  const wrong = (what: string) =>
+    new EmendError(
+      `${where}: not a Hugging Face tokenizer.json (${what}); give such a file, or the folder that holds it`,
+    )
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw wrong((error as Error).message)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('expected a JSON object')
+  const json = value as TokenizerJson
+  if (typeof json.model !== 'object' || json.model === null) throw wrong('it has no "model"')
+  if (typeof json.model.vocab !== 'object' || json.model.vocab === null) throw wrong('its "model" has no "vocab"')
+  const ids = vocabularyOf(json).map(([, id]) => id)
+  if (ids.some(id => !Number.isSafeInteger(id) || id < 0)) throw wrong('an id of its "vocab" is no whole number')
+  return { ...json, truncation: null, padding: null }
+}
+
+/** Every entry of the model's vocabulary and the added tokens, with its id. */
+export function vocabularyOf({ model, added_tokens }: TokenizerJson): [string, number][] {
+  const own: [string, number][] = Array.isArray(model.vocab)
+    ? model.vocab.map(([token]: readonly [string, number], id) => [token, id])
+    : Object.entries(model.vocab as Record<string, number>)
+  return [...own, ...(added_tokens ?? []).map(({ content, id }): [string, number] => [content, id])]
+}
+
+/**
+ * The copy that encodes what people write: no token that was added may come out of it, since `<eos>` in a user's text is text.
+ * Added runs of white space stay (some vocabularies keep indentation there). Offsets are not trimmed, dropout is off.
+ */
+export function forContent(json: TokenizerJson): TokenizerJson {
+  const kept = (json.added_tokens ?? []).filter(token => !token.special && /^[\s▁]+$/u.test(token.content))
+  const dropped = new Set((json.added_tokens ?? []).filter(token => !kept.includes(token)).map(token => token.content))
+  const { model } = json
+  dropped.delete(model.unk_token ?? '')
+  for (const merge of model.merges ?? [])
+    dropped.delete(typeof merge === 'string' ? merge.replace(' ', '') : merge.join(''))
+  // Some models find whole words in their vocabulary, so the names of dropped tokens must not be there. Ids stay as they are.
+  const hidden = (token: string, id: number) => (dropped.has(token) ? `\u{10fffd}${id}` : token)
+  const vocab = Array.isArray(model.vocab)
+    ? model.vocab.map(([token, score]: readonly [string, number], id) => [hidden(token, id), score] as const)
+    : Object.fromEntries(Object.entries(model.vocab).map(([token, id]) => [hidden(token, id), id]))
+  return {
+    ...json,
+    added_tokens: kept,
+    post_processor: null,
+    model: { ...model, vocab, ...('dropout' in model && { dropout: null }) },
+  }
+}
+
+/** SHA-256 of the file in a canonical form: keys sorted, merges as pairs, without truncation and padding. */
+export function fingerprintOf(json: TokenizerJson): string {
+  const { truncation: _, padding: __, ...rest } = json
+  const merges = json.model.merges?.map(merge => (typeof merge === 'string' ? merge.split(' ') : merge))
+  const canonical = JSON.stringify({ ...rest, model: { ...json.model, ...(merges && { merges }) } }, (_key, value) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : value,
+  )
+  return createHash('sha256').update(canonical).digest('hex')
+}
+
+/** How tokens are spelled. */
+export interface Spelling {
+  /** Whether tokens are written in GPT-2's byte characters. */
+  readonly byteLevel: boolean
+  /** White space at the start of a text's first token that the encoder put there and the decoder drops. */
+  readonly dropFirstSpace: boolean
+  /** The bytes of a token of the model's vocabulary. */
+  bytes(token: string): Uint8Array
+}
+
+const UTF8 = new TextEncoder()
+
+/** The spelling that the file's decoder undoes: byte-level, SentencePiece's `▁` with byte fallback, WordPiece, plain. */
+export function spellingOf(json: TokenizerJson): Spelling {
+  const steps = flat(json.decoder)
+  if ([...steps, ...flat(json.pre_tokenizer)].some(step => step.type === 'ByteLevel'))
+    return { byteLevel: true, dropFirstSpace: false, bytes: token => byteLevelBytes(token) ?? UTF8.encode(token) }
+  // Without a decoder Hugging Face joins tokens with spaces.
+  const wordPiece = steps.length === 0 ? { prefix: undefined } : steps.find(step => step.type === 'WordPiece')
+  const dropFirstSpace =
+    wordPiece !== undefined ||
+    steps.some(
+      step =>
+        (step.type === 'Strip' && step['start'] === 1) ||
+        (step.type === 'Metaspace' && step['prepend_scheme'] !== 'never'),
+    )
+  return {
+    byteLevel: false,
+    dropFirstSpace,
+    bytes(token) {
+      let text = token
+      for (const step of steps) {
+        if (step.type === 'ByteFallback') {
+          const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(text)
+          if (byte) return Uint8Array.of(Number.parseInt(byte[1]!, 16))
+        } else if (step.type === 'Replace') {
+          const pattern = (step['pattern'] as { String?: string })?.String
+          if (pattern) text = text.replaceAll(pattern, String(step['content']))
+        } else if (step.type === 'Metaspace') text = text.replaceAll(String(step['replacement'] ?? '▁'), ' ')
+        else if (step.type === 'BPEDecoder') text = text.replaceAll(String(step['suffix']), ' ')
+      }
+      if (wordPiece) {
+        const prefix = wordPiece.prefix === undefined ? undefined : String(wordPiece.prefix)
+        text = prefix && text.startsWith(prefix) ? text.slice(prefix.length) : ` ${text}`
+      }
+      return UTF8.encode(text)
+    },
+  }
+}
+
+/** The steps of a part, sequences opened. */
+function flat(part: Part | null | undefined): Part[] {
+  if (!part) return []
+  const inner = part['decoders'] ?? part['pretokenizers']
+  return part.type === 'Sequence' && Array.isArray(inner) ? inner.flatMap(flat) : [part]
+}
