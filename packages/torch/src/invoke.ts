@@ -96,6 +96,8 @@ export class Operator {
     readonly label: string,
     readonly path: string,
     readonly overloadNames: readonly string[],
+    /** Whether keyword-only arguments may be given by place too, as `torch.unsafe.call` allows. */
+    readonly positional = false,
   ) {}
 }
 
@@ -115,20 +117,20 @@ function resolve(operator: Operator): readonly Overload[] {
   const found: Overload[] = []
   for (const name of operator.overloadNames) {
     const id = native.find(operator.path, name)
-    if (id >= 0) found.push(prepare(id, parseSchema(native.schema(id))))
+    if (id >= 0) found.push(prepare(id, parseSchema(native.schema(id)), operator.positional))
   }
   if (found.length === 0) throw new Error(`${operator.label}: libtorch ${native.version()} has no such operator`)
   return (operator.overloads = found)
 }
 
-function prepare(id: number, schema: Schema): Overload {
+function prepare(id: number, schema: Schema, positional: boolean): Overload {
   const slots = schema.arguments.map(a => ({
     name: a.name,
     kind: kinds.indexOf(a.kind),
     optional: a.optional,
     required: a.fallback === null,
     length: a.length,
-    keywordOnly: a.keywordOnly,
+    keywordOnly: a.keywordOnly && !positional,
     written: a.written,
   }))
   const base = schema.name.replace(/^.*::/, '')

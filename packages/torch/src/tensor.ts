@@ -8,7 +8,7 @@ import { adopt } from './scope.js'
 /** Nested arrays of numbers, as deep as the tensor has dimensions. */
 export type Nested = number | readonly Nested[]
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operators are installed on the prototype by torch.ts
+/** The operators, which torch.ts installs on the prototype. */
 export interface Tensor extends TensorOperators {
   /** This tensor on a device or in a dtype; a handle of its own even when nothing had to be done. Differentiable. */
   to(target: Device | DType): Tensor
@@ -18,7 +18,7 @@ export interface Tensor extends TensorOperators {
  * An n-dimensional array in libtorch's memory. Free it with `scope`, `dispose()` or `using`; garbage collection is only a
  * safety net. All operators with a method form are methods: `x.add(y)`, `x.sum([1], true)`, `x.add_(y)`.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: as above
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface above says what is installed
 export class Tensor implements Disposable {
   /** @internal The engine's handle; 0 when freed. */
   handle: number
@@ -37,15 +37,18 @@ export class Tensor implements Disposable {
 
   /** Sizes of the dimensions; `[]` for a single number. */
   get shape(): readonly number[] {
-    return this.#shape ?? (this.#describe(), this.#shape!)
+    if (this.#shape === null) this.#describe()
+    return this.#shape!
   }
 
   get dtype(): DType {
-    return this.#dtype ?? (this.#describe(), this.#dtype!)
+    if (this.#dtype === null) this.#describe()
+    return this.#dtype!
   }
 
   get device(): Device {
-    return this.#device ?? (this.#describe(), this.#device!)
+    if (this.#device === null) this.#describe()
+    return this.#device!
   }
 
   /** Number of dimensions. */

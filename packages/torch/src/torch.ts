@@ -23,7 +23,7 @@ const unsafe: Unsafe = {
     if (operator === undefined) {
       if (typeof name !== 'string' || typeof overload !== 'string')
         throw new TypeError('torch.unsafe.call: name and overload must be strings')
-      operator = new Operator(name.replace(/^aten::/, 'torch.'), name, [overload])
+      operator = new Operator(name.replace(/^aten::/, 'torch.'), name, [overload], true)
       unsafeOperators.set(key, operator)
     }
     return invoke(operator, undefined, args)
