@@ -5,12 +5,12 @@
  * Sources: Schulman et al. 2017 (PPO), Ziegler et al. 2019 (KL to a reference), Xu et al. 2024 (token-level rewards).
  * What each logged metric means stands in docs/metrics.md.
  */
-import { linear, tensor, type Tensor, torch } from '@emend/torch'
+import { linear, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { z } from 'zod'
 import { repeats } from '../evaluation/repeats.js'
 import { explainedVariance, mean, standardDeviation } from '../evaluation/statistics.js'
 import { type Generated, generate } from '../generation/index.js'
-import { type Decoder, logprobs, mapInBatches, pack, type ScalarModel, type Sequences, valuesAt } from '../models/index.js'
+import { type Decoder, logprobs, mapInBatches, pack, responseRows, type ScalarModel, type Sequences, valuesAt } from '../models/index.js'
 import type { PaidReward } from '../rewards/paid.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
@@ -20,7 +20,6 @@ import { AdaptiveKL, fixedKL, k3 } from './kl.js'
 import { policyLoss, valueLoss } from './losses.js'
 import { type Trajectory, trajectories } from './rollouts/trajectory.js'
 import { responseLogprobs } from './sft.js'
-import { noGrad, scope } from '@emend/torch'
 
 export const ppoConfig = z.strictObject({
   steps: z.number().int().positive().default(60).describe('rollout batches, each sampled from the policy as it then stands'),
@@ -239,15 +238,8 @@ function padded(rows: readonly Float32Array[], batch: Sequences): Tensor {
 
 /** V(s_t) of every response, without gradient: [T] each. */
 function valuesOf(value: ScalarModel, prompts: readonly Int32Array[], responses: readonly Int32Array[]): Float32Array[] {
-  return mapInBatches(prompts, responses, 8192, batch =>
-    scope(() =>
-      noGrad(() => {
-        const width = batch.mask.shape[1] as number
-        const values = valuesAt(value, batch).floats()
-        return Array.from(batch.lengths, (length, row) => values.slice(row * width, row * width + length))
-      }),
-    ),
-  )
+  const rows = (batch: Sequences) => responseRows(valuesAt(value, batch), batch.lengths)
+  return mapInBatches(prompts, responses, 8192, rows, value.device)
 }
 
 /** Token sums over the micro-batches of one minibatch. */

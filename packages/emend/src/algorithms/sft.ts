@@ -1,7 +1,7 @@
 /** Supervised fine-tuning: cross-entropy on the response, prompt masked. Also "SFT on the finals" of edits. */
-import { linear, noGrad, scope } from '@emend/torch'
+import { linear } from '@emend/torch'
 import { z } from 'zod'
-import { type Decoder, logprobs, mapInBatches, pack } from '../models/index.js'
+import { type Decoder, logprobs, mapInBatches, pack, responseRows } from '../models/index.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
 import { Trainer } from '../training/trainer.js'
@@ -85,13 +85,11 @@ export function responseLogprobs(
   responses: readonly Int32Array[],
   temperature = 1,
 ): Float32Array[] {
-  return mapInBatches(prompts, responses, 8192, batch =>
-    scope(() =>
-      noGrad(() => {
-        const width = batch.mask.shape[1] as number
-        const values = logprobs(model, batch, { temperature }).logprobs.floats()
-        return Array.from(batch.lengths, (length, row) => values.slice(row * width, row * width + length))
-      }),
-    ),
+  return mapInBatches(
+    prompts,
+    responses,
+    8192,
+    batch => responseRows(logprobs(model, batch, { temperature }).logprobs, batch.lengths),
+    model.device,
   )
 }

@@ -1,6 +1,5 @@
 /** Rewards that PPO can be paid: a learned model behind a payment, or any function of the reply. */
-import { noGrad, scope } from '@emend/torch'
-import { mapInBatches } from '../models/index.js'
+import { mapInBatches, responseRows } from '../models/index.js'
 import { type Calibration, calibrate } from './calibration.js'
 import type { Payment } from './payments/index.js'
 import type { RewardModel } from './reward-model.js'
@@ -22,16 +21,12 @@ export function learnedReward(model: RewardModel, payment: Payment, { shift, sca
       prompts,
       responses.map(response => response.ids),
       8192,
-      batch =>
-        scope(() =>
-          noGrad(() => {
-            const reading = model.read(batch)
-            const centred = { ...reading, [of]: reading[of].sub(shift) }
-            const width = batch.mask.shape[1] as number
-            const paid = payment.pay(centred).mul(scale).floats()
-            return Array.from(batch.lengths, (length, row) => paid.slice(row * width, row * width + length))
-          }),
-        ),
+      batch => {
+        const reading = model.read(batch)
+        const centred = { ...reading, [of]: reading[of].sub(shift) }
+        return responseRows(payment.pay(centred).mul(scale), batch.lengths)
+      },
+      model.scalar.device,
     )
 }
 

@@ -1,10 +1,10 @@
 /** A reward model: a causal trunk with a scalar head, the objective it was trained by, and its calibration. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Device, noGrad, scope, type Tensor } from '@emend/torch'
+import type { Device, Tensor } from '@emend/torch'
 import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
-import { mapInBatches, rewardsAt, type ScalarModel, type Sequences } from '../models/index.js'
+import { mapInBatches, responseRows, rewardsAt, type ScalarModel, type Sequences } from '../models/index.js'
 import type { Calibration } from './calibration.js'
 import { objectiveOf, type RewardObjective } from './objectives/index.js'
 import type { RewardReading } from './reading.js'
@@ -36,20 +36,12 @@ export class RewardModel {
    * @returns one entry a response: r_t [T] and R
    */
   readAll(prompts: readonly Int32Array[], responses: readonly Int32Array[], batchTokens = 8192): Read[] {
-    return mapInBatches(prompts, responses, batchTokens, batch =>
-      scope(() =>
-        noGrad(() => {
-          const { token, sequence } = this.read(batch)
-          const width = batch.mask.shape[1] as number
-          const tokens = token.floats()
-          const sequences = sequence.floats()
-          return Array.from(batch.lengths, (length, row) => ({
-            token: tokens.slice(row * width, row * width + length),
-            sequence: sequences[row] as number,
-          }))
-        }),
-      ),
-    )
+    const reads = (batch: Sequences): Read[] => {
+      const { token, sequence } = this.read(batch)
+      const sequences = sequence.floats()
+      return responseRows(token, batch.lengths).map((row, i) => ({ token: row, sequence: sequences[i] as number }))
+    }
+    return mapInBatches(prompts, responses, batchTokens, reads, this.scalar.device)
   }
 
   /** Every weight, for training. */

@@ -2,13 +2,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { EmendError } from '../errors.js'
+import { Interrupted } from '../errors.js'
 import { JsonlLog, MetricsLog } from '../pipeline/run-folder.js'
 import { Checkpoints } from './checkpoints.js'
 import type { State, Stateful } from './stateful.js'
-
-/** The run was asked to stop and has checkpointed. */
-export class Interrupted extends EmendError {}
 
 export interface RunOptions {
   /** Where metrics, rollouts and checkpoints go; without it nothing is written and nothing can be resumed. */

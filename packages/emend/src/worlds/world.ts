@@ -35,6 +35,8 @@ export interface World<Item extends { readonly prompt: string } = Stay, Kind ext
   prefer(item: Item, a: Reply, b: Reply, key: Key): { chosen: 'a' | 'b'; right: boolean | null }
   /** A noisy minimal edit. `final` counts as ended, and may equal the draft where the editor found nothing to change. */
   edit(item: Item, draft: string, ended: boolean, key: Key): { final: string; right: 'better' | 'equal' | 'worse' }
+  /** The same world with people who never err: for reports on held-out pairs. */
+  withoutNoise(): World<Item, Kind>
   /** Replies that look right and are not, by name. */
   readonly lazyPolicies: Readonly<Record<string, (item: Item, key: Key) => string>>
 }

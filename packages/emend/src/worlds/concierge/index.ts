@@ -62,6 +62,7 @@ export function conciergeWorld(changes: ConciergeChanges = {}): World {
       const change = weigh(stay, final, true).weighted - weigh(stay, draft, ended).weighted
       return { final, right: change < 0 ? 'better' : change === 0 ? 'equal' : 'worse' }
     },
+    withoutNoise: () => conciergeWorld({ ...o, noise: { flip: 0, miss: 0, touch: 0, harm: 0 } }),
     lazyPolicies: Object.fromEntries(
       Object.entries(LAZY_POLICIES).map(([name, policy]) => [
         name,

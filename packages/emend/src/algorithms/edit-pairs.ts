@@ -1,0 +1,48 @@
+/** Edits → pairs of ids with labels: the final is chosen, the draft rejected. */
+import { type Edit, labelTokens, type TokenizedText, withEos } from '@emend/edits'
+import { EmendError } from '../errors.js'
+import type { Tokenizer } from '../text/index.js'
+import type { Pair } from './pairs.js'
+
+/**
+ * Tokenises edits for training. A draft that was sampled with this tokenizer keeps its ids exactly as sampled; everything else
+ * is encoded. The final ends with EOS; so does the draft, unless it was sampled and did not end.
+ *
+ * @param eos the id that ends a response
+ * @throws EmendError for a prompt that is a conversation: apply a chat template first
+ */
+export async function pairsFromEdits(edits: readonly Edit[], tokenizer: Tokenizer, eos: number): Promise<Pair[]> {
+  const prompts = await tokenizer.encodeBatch(edits.map(promptText))
+  const drafts = await tokenizer.encodeBatch(edits.map(edit => edit.draft))
+  const finals = await tokenizer.encodeBatch(edits.map(edit => edit.final))
+  return edits.map((edit, i) => {
+    const sampled = edit.sampled?.tokenizer === tokenizer.fingerprint ? edit.sampled : undefined
+    const ended = sampled?.ended ?? true
+    const draft = sampled ? draftAsSampled(edit, sampled.ids, ended, tokenizer, eos) : withEos(drafts[i] as TokenizedText, eos)
+    const final = withEos(finals[i] as TokenizedText, eos)
+    return {
+      id: edit.id,
+      prompt: (prompts[i] as TokenizedText).ids,
+      chosen: { ids: final.ids, ended: true },
+      rejected: { ids: draft.ids, ended },
+      source: 'edit',
+      labels: labelTokens(edit.ops, draft, final),
+    }
+  })
+}
+
+/** The sampled ids with the characters each covers; the text they decode to is the draft that was edited. */
+function draftAsSampled(edit: Edit, ids: readonly number[], ended: boolean, tokenizer: Tokenizer, eos: number): TokenizedText {
+  const text = tokenizer.describe(ended ? ids.slice(0, -1) : ids)
+  if (text.text !== edit.draft) {
+    throw new EmendError(`edit ${edit.id}: its sampled ids decode to another text than its draft`)
+  }
+  return ended ? withEos(text, eos) : text
+}
+
+export function promptText(edit: Edit): string {
+  if (typeof edit.prompt !== 'string') {
+    throw new EmendError(`edit ${edit.id}: the prompt is a conversation; apply a chat template first`)
+  }
+  return edit.prompt
+}

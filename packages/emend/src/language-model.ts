@@ -1,0 +1,91 @@
+/** A decoder with its tokenizer: what reads prompts as text and answers in text. */
+import type { Device, DType } from '@emend/torch'
+import { loadModel, saveModel } from './checkpoints/index.js'
+import { EmendError } from './errors.js'
+import { type Generated, type GenerateOptions, generate } from './generation/index.js'
+import { cloneDecoder, createDecoder, type DecoderShape, type Decoder, decoderConfig } from './models/index.js'
+import { Tokenizer } from './text/index.js'
+
+export interface Completion {
+  /** Without special tokens. */
+  readonly text: string
+  readonly promptIds: Int32Array
+  readonly ids: Int32Array
+  /** Of each id, under the distribution it was drawn from. */
+  readonly logprobs: Float32Array
+  readonly ended: boolean
+  readonly finish: 'eos' | 'length'
+}
+
+export class LanguageModel {
+  readonly decoder: Decoder
+  readonly tokenizer: Tokenizer
+
+  constructor(decoder: Decoder, tokenizer: Tokenizer) {
+    if (tokenizer.vocabSize > decoder.config.vocabSize) {
+      throw new EmendError(
+        `the tokenizer knows ${tokenizer.vocabSize} tokens, the model only ${decoder.config.vocabSize}: they do not belong together`,
+      )
+    }
+    this.decoder = decoder
+    this.tokenizer = tokenizer
+    decoder.vocabulary = tokenizer.vocabSize
+  }
+
+  /** Ids that end a response. */
+  get eos(): readonly number[] {
+    return this.decoder.config.eos
+  }
+
+  /** Loads a Hugging Face folder with `tokenizer.json`. */
+  static async load(folder: string, o: { device?: Device; dtype?: DType } = {}): Promise<LanguageModel> {
+    const { model } = await loadModel(folder, o)
+    return new LanguageModel(model, await Tokenizer.load(folder))
+  }
+
+  /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */
+  static create(
+    tokenizer: Tokenizer,
+    shape: Omit<DecoderShape, 'vocabSize' | 'eos'> & { eos?: string },
+    seed: number,
+    device?: Device,
+  ): LanguageModel {
+    const { eos = '<eos>', ...rest } = shape
+    const id = tokenizer.idOf(eos)
+    if (id === undefined) throw new EmendError(`the tokenizer has no token '${eos}' to end a response with`)
+    const config = decoderConfig({ ...rest, vocabSize: tokenizer.vocabSize, eos: [id], pad: tokenizer.idOf('<pad>') ?? null })
+    return new LanguageModel(createDecoder(config, seed, device ? { device } : {}), tokenizer)
+  }
+
+  /** A copy with weights of its own. */
+  clone(): LanguageModel {
+    return new LanguageModel(cloneDecoder(this.decoder), this.tokenizer)
+  }
+
+  /** Ids of texts. */
+  async encode(texts: readonly string[]): Promise<Int32Array[]> {
+    return (await this.tokenizer.encodeBatch(texts)).map(text => text.ids)
+  }
+
+  /** Completes prompts; defaults: 64 new tokens, temperature 1, seed 0. */
+  async generate(prompts: readonly string[], o: Partial<GenerateOptions> = {}): Promise<Completion[]> {
+    const promptIds = await this.encode(prompts)
+    const replies = this.complete(promptIds, o)
+    return replies.map((reply, i) => ({
+      ...reply,
+      text: this.tokenizer.decode(reply.ids),
+      promptIds: promptIds[i] as Int32Array,
+    }))
+  }
+
+  /** The same from ids to ids. */
+  complete(prompts: readonly Int32Array[], o: Partial<GenerateOptions> = {}): Generated[] {
+    return generate(this.decoder, prompts, { maxNewTokens: 64, seed: 0, eos: this.eos, ...o })
+  }
+
+  /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
+  async save(folder: string): Promise<void> {
+    await saveModel(folder, this.decoder)
+    await this.tokenizer.save(folder)
+  }
+}
