@@ -4,6 +4,7 @@
 
 Each folder is a Hugging Face model folder with random weights and a file `golden.safetensors`:
   ids [B, L]       right-padded sequences; response tokens of row i stand at start[i] .. end[i] - 1
+                   (token 0 only as padding: the reference gives its embedding no gradient)
   start, end [B]
   logits [B, L, V] (or scores [B, L])
   loss             minus the mean of log softmax(logits / 0.7) at the response tokens (or the mean of the squared scores there)
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
 
 HERE = pathlib.Path(__file__).parent
-IDS = torch.tensor([[5, 9, 33, 2, 60, 7, 7, 18, 41, 0, 63, 3], [8, 1, 50, 22, 22, 13, 4, 39, 3, 0, 0, 0], [62, 6, 17, 45, 11, 28, 3, 0, 0, 0, 0, 0]])
+IDS = torch.tensor([[5, 9, 33, 2, 60, 7, 7, 18, 41, 44, 63, 3], [8, 1, 50, 22, 22, 13, 4, 39, 3, 0, 0, 0], [62, 6, 17, 45, 11, 28, 3, 0, 0, 0, 0, 0]])
 START, END = torch.tensor([4, 3, 5]), torch.tensor([12, 9, 7])
 PROMPTS = [[5, 9, 33, 2], [8], [62, 6, 17, 45, 11, 28, 40], [20, 21, 22]]
 

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Device, type DType, type nn, readSafetensors, type Tensor, writeSafetensors } from '@emend/torch'
 import { EmendError } from '../errors.js'
-import { type DecoderConfig, Decoder, fromHuggingFace, ScalarModel, toHuggingFace } from '../models/index.js'
+import { Decoder, type DecoderConfig, fromHuggingFace, ScalarModel, toHuggingFace } from '../models/index.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 
 export interface LoadOptions {
@@ -20,7 +20,10 @@ const SCALAR = 'LlamaForTokenClassification'
  * Loads a causal language model.
  * @throws EmendError naming the file, and the setting or tensor that is missing, wrong or not supported
  */
-export async function loadModel(folder: string, options: LoadOptions = {}): Promise<{ model: Decoder; config: DecoderConfig }> {
+export async function loadModel(
+  folder: string,
+  options: LoadOptions = {},
+): Promise<{ model: Decoder; config: DecoderConfig }> {
   const config = readConfig(folder, CAUSAL)
   const model = new Decoder(config, place(options))
   loadWeights(folder, model, name => config.tied && name === 'lm_head.weight')
@@ -91,10 +94,13 @@ function readConfig(folder: string, architecture: string): DecoderConfig {
   const json = readJson(path) as Record<string, unknown> | null
   const named = json?.['architectures']
   if (!Array.isArray(named) || !named.includes(architecture)) {
-    throw new EmendError(`${path}: architectures: got ${JSON.stringify(named) ?? 'nothing'}, expected ["${architecture}"]`)
+    throw new EmendError(
+      `${path}: architectures: got ${JSON.stringify(named) ?? 'nothing'}, expected ["${architecture}"]`,
+    )
   }
   const config = fromHuggingFace(json, path)
-  const labels = json?.['num_labels'] ?? Object.keys((json?.['id2label'] as object | undefined) ?? { 0: '', 1: '' }).length
+  const labels =
+    json?.['num_labels'] ?? Object.keys((json?.['id2label'] as object | undefined) ?? { 0: '', 1: '' }).length
   if (architecture === SCALAR && labels !== 1) {
     throw new EmendError(`${path}: got ${labels} labels, expected one (id2label)`)
   }
@@ -127,7 +133,8 @@ function weightFiles(folder: string): string[] {
 function loadWeights(folder: string, model: nn.Module, ignored: (name: string) => boolean): void {
   const state = new Map<string, Tensor>()
   try {
-    for (const file of weightFiles(folder)) for (const [name, tensor] of readSafetensors(file).tensors) state.set(name, tensor)
+    for (const file of weightFiles(folder))
+      for (const [name, tensor] of readSafetensors(file).tensors) state.set(name, tensor)
     const wanted = model.stateDict()
     // Old folders also hold the frequencies of the rotary positions, which follow from the config.
     const idle = (name: string) => ignored(name) || name.endsWith('.rotary_emb.inv_freq')
@@ -135,7 +142,9 @@ function loadWeights(folder: string, model: nn.Module, ignored: (name: string) =
     model.loadStateDict(fits)
   } catch (error) {
     model.dispose()
-    throw error instanceof EmendError ? error : new EmendError(`${folder}: ${(error as Error).message}`, { cause: error })
+    throw error instanceof EmendError
+      ? error
+      : new EmendError(`${folder}: ${(error as Error).message}`, { cause: error })
   } finally {
     for (const tensor of state.values()) tensor.dispose()
   }

@@ -57,8 +57,12 @@ export function generate(model: Decoder, prompts: readonly Int32Array[], options
   const { maxNewTokens, eos, seed, requests, batch = 256, temperature = 1, topK = 0, topP = 1 } = options
   const shaping = { temperature, topK, topP }
   checkShaping(shaping)
-  for (const [name, value] of [['maxNewTokens', maxNewTokens], ['batch', batch]] as const) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new EmendError(`${name}: got ${value}, expected a whole number from 1`)
+  for (const [name, value] of [
+    ['maxNewTokens', maxNewTokens],
+    ['batch', batch],
+  ] as const) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new EmendError(`${name}: got ${value}, expected a whole number from 1`)
   }
   if (requests && requests.length !== prompts.length) {
     throw new EmendError(`requests: got ${requests.length}, expected one for each of the ${prompts.length} prompts`)
@@ -68,7 +72,9 @@ export function generate(model: Decoder, prompts: readonly Int32Array[], options
     if (prompt.length === 0) throw new EmendError(`prompt ${i} is empty: begin it with at least one token (BOS)`)
     const room = context - prompt.length
     if (room < 1) {
-      throw new EmendError(`prompt ${i} has ${prompt.length} tokens: the model's context of ${context} leaves no room for a reply`)
+      throw new EmendError(
+        `prompt ${i} has ${prompt.length} tokens: the model's context of ${context} leaves no room for a reply`,
+      )
     }
     return { prompt, request: requests?.[i] ?? i, budget: Math.min(maxNewTokens, room), ids: [], logprobs: [] }
   })
@@ -124,7 +130,10 @@ function complete(
         const ids =
           shaping.temperature === 0
             ? logprobs.argmax(-1)
-            : draw(logprobs, live.map(row => uniform(seed, row.request, t)))
+            : draw(
+                logprobs,
+                live.map(row => uniform(seed, row.request, t)),
+              )
         const chosen = logprobs.gather(1, ids.unsqueeze(1)).squeeze(1)
         const wide = device === 'mps' ? 'float32' : 'float64'
         const read = torch.stack([ids.to(wide), chosen.to(wide)]).data() as Float64Array

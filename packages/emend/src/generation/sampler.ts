@@ -19,8 +19,10 @@ export function checkShaping({ temperature, topK, topP }: Shaping): void {
   if (!(temperature >= 0 && temperature < Infinity)) {
     throw new EmendError(`temperature: got ${temperature}, expected a number from 0`)
   }
-  if (!Number.isSafeInteger(topK) || topK < 0) throw new EmendError(`topK: got ${topK}, expected a whole number from 0 (0: all)`)
-  if (!(topP > 0 && topP <= 1)) throw new EmendError(`topP: got ${topP}, expected a number above 0 and up to 1 (1: all)`)
+  if (!Number.isSafeInteger(topK) || topK < 0)
+    throw new EmendError(`topK: got ${topK}, expected a whole number from 0 (0: all)`)
+  if (!(topP > 0 && topP <= 1))
+    throw new EmendError(`topP: got ${topP}, expected a number above 0 and up to 1 (1: all)`)
 }
 
 /**
@@ -61,5 +63,8 @@ export function draw(logprobs: Tensor, u: readonly number[]): Tensor {
   const below = u.map(x => Math.min(x, 1 - 2 ** -40))
   const column = tensor(below, { shape: [u.length, 1], dtype, device: logprobs.device })
   const total = cumulative.narrow(-1, V - 1, 1)
-  return torch.searchsorted(cumulative, total.mul(column), { right: true }).squeeze(-1).clamp({ max: V - 1 })
+  return torch
+    .searchsorted(cumulative, total.mul(column), { right: true })
+    .squeeze(-1)
+    .clamp({ max: V - 1 })
 }

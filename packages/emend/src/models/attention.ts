@@ -45,7 +45,11 @@ export class Attention extends nn.Module {
   read(x: Tensor, scale: Tensor, pass: Pass, layer: number): Tensor {
     const { heads, kvHeads, headDim } = this.config
     const { batch, length, rotation, mask, cache } = pass
-    const [q, k, v] = scaledLinear(x, scale, [this.q_proj.weight, this.k_proj.weight, this.v_proj.weight]) as [Tensor, Tensor, Tensor]
+    const [q, k, v] = scaledLinear(x, scale, [this.q_proj.weight, this.k_proj.weight, this.v_proj.weight]) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ]
     const queries = rotate(q.view([batch, length, heads, headDim]), rotation).transpose(1, 2)
     let keys = rotate(k.view([batch, length, kvHeads, headDim]), rotation).transpose(1, 2)
     let values = v.view([batch, length, kvHeads, headDim]).transpose(1, 2)

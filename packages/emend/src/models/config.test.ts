@@ -46,7 +46,10 @@ describe('Hugging Face config', () => {
     [{ attention_bias: true }, 'x.json: attention_bias true is not supported, only false'],
     [{ hidden_act: 'gelu' }, 'x.json: hidden_act "gelu" is not supported, only "silu"'],
     [{ rope_scaling: { type: 'linear' } }, 'x.json: rope_scaling {"type":"linear"} is not supported, only null'],
-    [{ rope_parameters: { rope_type: 'llama3' } }, 'x.json: rope_parameters.rope_type "llama3" is not supported, only "default"'],
+    [
+      { rope_parameters: { rope_type: 'llama3' } },
+      'x.json: rope_parameters.rope_type "llama3" is not supported, only "default"',
+    ],
     [{ vocab_size: undefined }, 'x.json: vocab_size: got nothing, expected a number'],
     [{ num_hidden_layers: '2' }, 'x.json: num_hidden_layers: got "2", expected a number'],
     [{ num_key_value_heads: 3 }, 'x.json: decoder config: heads 4 is no multiple of kvHeads 3'],

@@ -75,7 +75,16 @@ export function decoderConfig(shape: DecoderShape): DecoderConfig {
   return config
 }
 
-const COUNTS = ['vocabSize', 'hiddenSize', 'intermediateSize', 'layers', 'heads', 'kvHeads', 'headDim', 'maxPositions'] as const
+const COUNTS = [
+  'vocabSize',
+  'hiddenSize',
+  'intermediateSize',
+  'layers',
+  'heads',
+  'kvHeads',
+  'headDim',
+  'maxPositions',
+] as const
 
 /** Settings of a Hugging Face Llama config that change the numbers, with the only values we implement. */
 const ONLY: Readonly<Record<string, readonly unknown[]>> = {
@@ -101,12 +110,16 @@ export function fromHuggingFace(json: unknown, where = 'config.json'): DecoderCo
   const given = json as Record<string, unknown>
   for (const [key, allowed] of Object.entries(ONLY)) {
     if (!allowed.includes(given[key])) {
-      throw new EmendError(`${where}: ${key} ${JSON.stringify(given[key])} is not supported, only ${JSON.stringify(allowed[0])}`)
+      throw new EmendError(
+        `${where}: ${key} ${JSON.stringify(given[key])} is not supported, only ${JSON.stringify(allowed[0])}`,
+      )
     }
   }
   const rope = (given['rope_parameters'] ?? {}) as Record<string, unknown>
   if ((rope['rope_type'] ?? 'default') !== 'default') {
-    throw new EmendError(`${where}: rope_parameters.rope_type ${JSON.stringify(rope['rope_type'])} is not supported, only "default"`)
+    throw new EmendError(
+      `${where}: rope_parameters.rope_type ${JSON.stringify(rope['rope_type'])} is not supported, only "default"`,
+    )
   }
   const number = (key: string, fallback?: number, from = given): number => {
     const value = from[key] ?? fallback

@@ -1,4 +1,15 @@
-import { type Device, devices, gradcheck, init, noGrad, readSafetensors, scope, type Tensor, tensor, torch } from '@emend/torch'
+import {
+  type Device,
+  devices,
+  gradcheck,
+  init,
+  noGrad,
+  readSafetensors,
+  scope,
+  type Tensor,
+  tensor,
+  torch,
+} from '@emend/torch'
 import { describe, expect, it } from 'vitest'
 import { loadModel, loadScalarModel } from '../checkpoints/index.js'
 import { Attention } from './attention.js'
@@ -6,8 +17,8 @@ import { decoderConfig } from './config.js'
 import type { Decoder } from './decoder.js'
 import { createDecoder } from './init.js'
 import { logprobs, logSoftmax } from './logprobs.js'
-import { pack } from './sequences.js'
 import { RotaryTable } from './rope.js'
+import { pack } from './sequences.js'
 
 const folder = (name: string) => new URL(`../../goldens/llama/${name}`, import.meta.url).pathname
 
@@ -66,7 +77,12 @@ describe.each(devices())('decoder on %s', device => {
       const golden = readSafetensors(`${folder('scalar')}/golden.safetensors`).tensors
       const { prompts, responses } = goldenTexts(golden)
       const sequences = pack(prompts, responses, device)
-      expect(distance(noGrad(() => model.scores(sequences.ids)), golden.get('scores')!)).toBeLessThan(1e-4)
+      expect(
+        distance(
+          noGrad(() => model.scores(sequences.ids)),
+          golden.get('scores')!,
+        ),
+      ).toBeLessThan(1e-4)
       const loss = model.scores(sequences.ids, { rows: sequences.at }).square().mean()
       expect(loss.item()).toBeCloseTo(golden.get('loss')!.item(), 4)
       loss.backward()
@@ -79,19 +95,36 @@ describe.each(devices())('decoder on %s', device => {
     scope(() =>
       noGrad(() => {
         const model = small(device)
-        const texts = [[5, 9, 33, 2, 60], [8, 1], [62, 6, 17]]
+        const texts = [
+          [5, 9, 33, 2, 60],
+          [8, 1],
+          [62, 6, 17],
+        ]
         const longest = 5
-        const right = model.hidden(ids(texts.map(text => [...text, ...zeros(longest - text.length)]), device))
+        const right = model.hidden(
+          ids(
+            texts.map(text => [...text, ...zeros(longest - text.length)]),
+            device,
+          ),
+        )
         const pads = texts.map(text => longest - text.length)
         const positions = texts.map((text, i) => [...zeros(pads[i]!), ...text.keys()])
-        const mask = pads.map(pad => [range(longest).map(q => range(longest).map(k => (k >= pad && k <= q) || k === q))])
+        const mask = pads.map(pad => [
+          range(longest).map(q => range(longest).map(k => (k >= pad && k <= q) || k === q)),
+        ])
         const left = model.model
-          .run(ids(texts.map((text, i) => [...zeros(pads[i]!), ...text]), device), {
-            batch: 3,
-            length: longest,
-            rotation: model.model.rotary.at(ids(positions, device), longest, 'float32'),
-            mask: tensor(mask, { dtype: 'bool', device }),
-          })
+          .run(
+            ids(
+              texts.map((text, i) => [...zeros(pads[i]!), ...text]),
+              device,
+            ),
+            {
+              batch: 3,
+              length: longest,
+              rotation: model.model.rotary.at(ids(positions, device), longest, 'float32'),
+              mask: tensor(mask, { dtype: 'bool', device }),
+            },
+          )
           .view([3, longest, 16])
         for (const [i, text] of texts.entries()) {
           const alone = model.hidden(ids([text], device)).select(0, 0)
@@ -116,10 +149,17 @@ describe.each(devices())('decoder on %s', device => {
     scope(() =>
       noGrad(() => {
         const model = small(device)
-        const batch = ids([[5, 9, 33, 2], [8, 1, 7, 7]], device)
+        const batch = ids(
+          [
+            [5, 9, 33, 2],
+            [8, 1, 7, 7],
+          ],
+          device,
+        )
         const rows = model.hidden(batch, { rows: ids([[6, 1, 3]], device).view([3]) })
         const whole = model.hidden(batch).view([8, 16])
-        for (const [i, row] of [6, 1, 3].entries()) expect(distance(rows.select(0, i), whole.select(0, row))).toBeLessThan(1e-5)
+        for (const [i, row] of [6, 1, 3].entries())
+          expect(distance(rows.select(0, i), whole.select(0, row))).toBeLessThan(1e-5)
       }),
     ))
 
@@ -183,4 +223,8 @@ const range = (n: number) => [...Array(n).keys()]
 const ids = (rows: readonly (readonly number[])[], device: Device) =>
   tensor(Int32Array.from(rows.flat()), { shape: [rows.length, rows[0]!.length], dtype: 'int64', device })
 const small = (device: Device): Decoder =>
-  createDecoder(decoderConfig({ vocabSize: 64, hiddenSize: 16, layers: 2, heads: 4, kvHeads: 2, maxPositions: 32 }), 1, { device })
+  createDecoder(
+    decoderConfig({ vocabSize: 64, hiddenSize: 16, layers: 2, heads: 4, kvHeads: 2, maxPositions: 32 }),
+    1,
+    { device },
+  )

@@ -62,7 +62,10 @@ describe('copies', () => {
 
   it('a scalar model takes the trunk and has a head of standard deviation 1/√(D+1), bias 0', () => {
     const before = memory().tensors
-    const wide = createDecoder({ ...config, hiddenSize: 2048, headDim: 4, layers: 1, intermediateSize: 8, vocabSize: 8 }, 1)
+    const wide = createDecoder(
+      { ...config, hiddenSize: 2048, headDim: 4, layers: 1, intermediateSize: 8, vocabSize: 8 },
+      1,
+    )
     const scalar = scalarFrom(wide, 7)
     expect([...scalar.parameters().keys()].slice(-2)).toEqual(['score.weight', 'score.bias'])
     const head = scalar.parameters()

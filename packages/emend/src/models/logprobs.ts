@@ -39,7 +39,11 @@ export function logSoftmax(logits: Tensor, temperature: number): Tensor {
 
 /** −Σ p log p over the last dimension of log-probabilities; a token of probability 0 adds 0. */
 export function entropyOf(logProbabilities: Tensor): Tensor {
-  return logProbabilities.exp().mul(logProbabilities.clamp({ min: -1e4 })).sum([-1]).neg()
+  return logProbabilities
+    .exp()
+    .mul(logProbabilities.clamp({ min: -1e4 }))
+    .sum([-1])
+    .neg()
 }
 
 /** V(s_t) for every response token [B, T], read at the position before a_t is consumed; zero outside the mask. */

@@ -16,7 +16,7 @@ describe('rotary positions', () => {
         4 * Math.cos(0.1) + 2 * Math.sin(0.1),
       ]
       expect(Array.from(got.slice(0, 4))).toEqual([1, 2, 3, 4])
-      turned.forEach((y, i) => expect(got[4 + i]).toBeCloseTo(y, 6))
+      for (const [i, y] of turned.entries()) expect(got[4 + i]).toBeCloseTo(y, 6)
     }))
 
   it('leaves q·k a function of the distance alone, also past the first growth of the table', () =>
@@ -34,6 +34,8 @@ describe('rotary positions', () => {
   it('refuses what is longer than the context', () =>
     scope(() => {
       const table = new RotaryTable(4, 100, 10)
-      expect(() => table.range(11, 'float32')).toThrow('a sequence of 11 tokens does not fit the context of 10 positions')
+      expect(() => table.range(11, 'float32')).toThrow(
+        'a sequence of 11 tokens does not fit the context of 10 positions',
+      )
     }))
 })

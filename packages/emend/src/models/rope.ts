@@ -1,6 +1,6 @@
 /** Rotary position embedding (Su et al. 2021, arXiv 2104.09864), in Llama's rotate-half layout. */
 
-import { type Device, type DType, keep, noGrad, nn, scope, type Tensor, tensor, torch } from '@emend/torch'
+import { type Device, type DType, keep, nn, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { EmendError } from '../errors.js'
 
 /** Cosines and sines that broadcast over [B, L, heads, headDim]: [L, 1, headDim], or [B, L, 1, headDim] per row. */
@@ -51,7 +51,10 @@ export class RotaryTable extends nn.Module {
     this.#grow(bound)
     const [batch, length] = positions.shape as [number, number]
     const part = (table: Tensor) =>
-      table.index_select(0, positions.reshape([-1])).view([batch, length, 1, this.headDim]).to(dtype)
+      table
+        .index_select(0, positions.reshape([-1]))
+        .view([batch, length, 1, this.headDim])
+        .to(dtype)
     return { cos: part(this.cos), sin: part(this.sin) }
   }
 

@@ -41,13 +41,16 @@ export function pack(
 ): Sequences {
   const rows = prompts.length
   if (rows === 0 || responses.length !== rows) {
-    throw new EmendError(`pack: got ${rows} prompts and ${responses.length} responses, expected as many of each, at least one`)
+    throw new EmendError(
+      `pack: got ${rows} prompts and ${responses.length} responses, expected as many of each, at least one`,
+    )
   }
   let width = 2
   let T = 1
   let tokens = 0
   for (let i = 0; i < rows; i++) {
-    if (prompts[i]!.length === 0) throw new EmendError(`pack: prompt ${i} is empty: begin it with at least one token (BOS)`)
+    if (prompts[i]!.length === 0)
+      throw new EmendError(`pack: prompt ${i} is empty: begin it with at least one token (BOS)`)
     width = Math.max(width, prompts[i]!.length + responses[i]!.length)
     T = Math.max(T, responses[i]!.length)
     tokens += responses[i]!.length
@@ -103,7 +106,7 @@ export function spread(values: Tensor, sequences: Pick<Sequences, 'mask' | 'slot
   if (values.numel === batch * T) return values.view(shape)
   return torch
     .zeros([batch * T], { dtype: values.dtype, device: values.device })
-    .index_copy(0, sequences.slots, values)
+    .scatter(0, sequences.slots, values)
     .view(shape)
 }
 
