@@ -1,9 +1,9 @@
 /** Gradients against central differences in float64: the test of every function of ours that carries a gradient. */
 
+import { grad } from './autograd.js'
 import { randomUniform } from './random.js'
 import { noGrad, scope } from './scope.js'
 import { type Tensor, tensor } from './tensor.js'
-import { grad } from './autograd.js'
 
 /** How gradcheck differs and compares; the defaults are PyTorch's. */
 export interface GradcheckOptions {
@@ -46,9 +46,7 @@ export function gradcheck(
     return grad([loss(...leaves)], leaves).map((g, i) => (g ? g.data() : new Float64Array(values[i]!.length)))
   })
   const lossAt = (changed: number, data: Float64Array): number =>
-    scope(() =>
-      noGrad(() => loss(...values.map((own, i) => leaf(i, i === changed ? data : own, false))).item()),
-    )
+    scope(() => noGrad(() => loss(...values.map((own, i) => leaf(i, i === changed ? data : own, false))).item()))
 
   let worst = 0
   for (const [i, own] of values.entries()) {
@@ -63,7 +61,9 @@ export function gradcheck(
       const got = Number(analytical[i]![k])
       const difference = Math.abs(got - numerical)
       if (!(difference <= atol + rtol * Math.abs(numerical))) {
-        throw new Error(`gradcheck: input ${i}, element ${k}: autograd gives ${got}, the central difference ${numerical}`)
+        throw new Error(
+          `gradcheck: input ${i}, element ${k}: autograd gives ${got}, the central difference ${numerical}`,
+        )
       }
       worst = Math.max(worst, difference)
     }

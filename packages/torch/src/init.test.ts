@@ -10,7 +10,11 @@ describe.each(devices())('init on %s', device => {
     init.uniform_(weight, -2, -1, [7])
     for (const value of weight.floats()) expect(value >= -2 && value <= -1).toBe(true)
     expect(new Set(weight.floats()).size).toBe(6)
-    expect(init.ones_(weight).tolist()).toEqual([[1, 1], [1, 1], [1, 1]]) // biome-ignore format: a matrix
+    expect(init.ones_(weight).tolist()).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ])
     expect([...init.zeros_(weight).floats()]).toEqual([0, 0, 0, 0, 0, 0])
   })
 })

@@ -1,8 +1,8 @@
 /** Initialisation of weights from counter-based random numbers: the same values on every device, in any order. */
 
+import { randomNormal, randomUniform } from './random.js'
 import { noGrad, scope } from './scope.js'
 import { type Tensor, tensor } from './tensor.js'
-import { randomNormal, randomUniform } from './random.js'
 
 /** Fills with normal numbers of mean 0 and the given standard deviation, in place; `key` says which ones (see randomNormal). */
 export function normal_(target: Tensor, std: number, key: readonly number[]): Tensor {

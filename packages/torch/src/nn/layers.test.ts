@@ -14,10 +14,29 @@ describe.each(devices())('layers on %s', device => {
       ['bias', [3]],
     ])
     noGrad(() => {
-      layer.weight.copy_(tensor([[1, 2], [3, 4], [-1, 0.5]])) // biome-ignore format: a matrix
+      layer.weight.copy_(
+        tensor([
+          [1, 2],
+          [3, 4],
+          [-1, 0.5],
+        ]),
+      )
       layer.bias!.copy_(tensor([0.5, -1, 0]))
     })
-    close(layer.forward(tensor([[1, 1], [2, -1]], { device })).floats(), [3.5, 6, -0.5, 0.5, 1, -2.5]) // biome-ignore format: a matrix
+    close(
+      layer
+        .forward(
+          tensor(
+            [
+              [1, 1],
+              [2, -1],
+            ],
+            { device },
+          ),
+        )
+        .floats(),
+      [3.5, 6, -0.5, 0.5, 1, -2.5],
+    )
     using bare = new nn.Linear(2, 3, { bias: false, device })
     expect([...bare.parameters().keys()]).toEqual(['weight'])
     expect(bare.bias).toBeNull()
@@ -25,11 +44,27 @@ describe.each(devices())('layers on %s', device => {
 
   it('Embedding gives the rows of its table', () => {
     using layer = new nn.Embedding(3, 2, { device })
-    noGrad(() => layer.weight.copy_(tensor([[0, 1], [2, 3], [4, 5]]))) // biome-ignore format: a matrix
+    noGrad(() =>
+      layer.weight.copy_(
+        tensor([
+          [0, 1],
+          [2, 3],
+          [4, 5],
+        ]),
+      ),
+    )
     const out = layer.forward(tensor(Int32Array.of(2, 0, 2), { dtype: 'int64', device }))
-    expect(out.tolist()).toEqual([[4, 5], [0, 1], [4, 5]]) // biome-ignore format: a matrix
+    expect(out.tolist()).toEqual([
+      [4, 5],
+      [0, 1],
+      [4, 5],
+    ])
     out.sum().backward()
-    expect(layer.weight.grad!.tolist()).toEqual([[1, 1], [0, 0], [2, 2]]) // biome-ignore format: a matrix
+    expect(layer.weight.grad!.tolist()).toEqual([
+      [1, 1],
+      [0, 0],
+      [2, 2],
+    ])
     expect(() => layer.forward(tensor(Int32Array.of(3), { dtype: 'int64' }))).toThrow(/out of range/)
   })
 
@@ -47,7 +82,7 @@ describe.each(devices())('layers on %s', device => {
   it('RMSNorm divides by the root of the mean square', () => {
     using layer = new nn.RMSNorm(4, { eps: 0.25, device })
     noGrad(() => layer.weight.copy_(tensor([1, 2, 1, 1])))
-    // mean square (1 + 4 + 4 + 0) / 4 = 2.25... with eps 2.5
+    // mean square (1 + 4 + 4 + 0) / 4 = 2.25, with eps 2.5
     const r = Math.sqrt(2.5)
     close(layer.forward(tensor([[1, 2, -2, 0]], { device })).floats(), [1 / r, 4 / r, -2 / r, 0])
   })

@@ -91,23 +91,15 @@ export class AdamW {
         }
         for (const { weights, gradients, means, squares, steps } of groups.values()) {
           torch.unsafe.call('aten::_foreach_add_', 'Scalar', steps, 1)
-          torch.unsafe.call(
-            'aten::_fused_adamw_',
-            '',
-            weights,
-            gradients,
-            means,
-            squares,
-            [],
-            steps,
-            this.lr,
-            this.betas[0],
-            this.betas[1],
-            this.weightDecay,
-            this.eps,
-            false,
-            false,
-          )
+          torch.unsafe.call('aten::_fused_adamw_', '', weights, gradients, means, squares, [], steps, {
+            lr: this.lr,
+            beta1: this.betas[0],
+            beta2: this.betas[1],
+            weight_decay: this.weightDecay,
+            eps: this.eps,
+            amsgrad: false,
+            maximize: false,
+          })
         }
       }),
     )

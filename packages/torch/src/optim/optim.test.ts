@@ -24,7 +24,11 @@ describe.each(devices())('on %s', device => {
   const differentiate = (params: Map<string, Tensor>, gradients: Values) => {
     for (const [name, weight] of params) {
       const values = gradients[name]
-      if (values) weight.mul(tensor(Float32Array.from(values), { shape: weight.shape, device })).sum().backward()
+      if (values)
+        weight
+          .mul(tensor(Float32Array.from(values), { shape: weight.shape, device }))
+          .sum()
+          .backward()
     }
   }
   const expectClose = (params: Map<string, Tensor>, expected: Values, read: (t: Tensor) => Tensor = t => t) => {
@@ -154,7 +158,9 @@ describe.each(devices())('on %s', device => {
     const c = tensor([1], { device, requiresGrad: true })
     expect(clipGradNorm([a, b, c], 1)).toBe(0)
     a.mul(3).sum().backward()
-    b.mul(tensor([0, 4], { device })).sum().backward()
+    b.mul(tensor([0, 4], { device }))
+      .sum()
+      .backward()
     expect(clipGradNorm([a, b, c], 10)).toBe(5)
     expect(a.grad!.tolist()).toEqual([3])
     expect(clipGradNorm([a, b, c], 1)).toBe(5)
