@@ -64,17 +64,18 @@ export function checkOps(ops: readonly EditOp[], draftLength: number, finalLengt
   let draft = 0
   let final = 0
   ops.forEach((op, i) => {
-    const where = `ops[${i}] (${op.op}, draft [${op.draft}), final [${op.final}))`
+    const wrong = (what: string) =>
+      new RangeError(`ops[${i}] (${op.op}, draft [${op.draft}), final [${op.final})): ${what}`)
     if (!(op.draft[0] >= draft && op.draft[1] >= op.draft[0] && op.draft[1] <= draftLength))
-      throw new RangeError(`${where}: its draft range must lie in order within [${draft}, ${draftLength})`)
+      throw wrong(`its draft range must lie in order within [${draft}, ${draftLength})`)
     if (!(op.final[0] >= final && op.final[1] >= op.final[0] && op.final[1] <= finalLength))
-      throw new RangeError(`${where}: its final range must lie in order within [${final}, ${finalLength})`)
+      throw wrong(`its final range must lie in order within [${final}, ${finalLength})`)
     if (op.draft[0] - draft !== op.final[0] - final)
-      throw new RangeError(
-        `${where}: the text kept before it is ${op.draft[0] - draft} units long in the draft but ${op.final[0] - final} in the final`,
+      throw wrong(
+        `the text kept before it is ${op.draft[0] - draft} units long in the draft but ${op.final[0] - final} in the final`,
       )
     const expected = editOp(op.draft, op.final)?.op
-    if (expected !== op.op) throw new RangeError(`${where}: its ranges make it ${expected ?? 'empty'}, not ${op.op}`)
+    if (expected !== op.op) throw wrong(`its ranges make it ${expected ?? 'empty'}, not ${op.op}`)
     draft = op.draft[1]
     final = op.final[1]
   })
