@@ -76,10 +76,9 @@ export function close(draws: Draws): Part {
   return { kind: 'closing', phrasing: draws.below(CLOSINGS.length) }
 }
 
-/** A reply without a defect: greeting, an answer to every asked topic, closing. Usually, not always, in the asked order. */
+/** A reply without a defect: greeting, an answer to every asked topic, closing, in the asked order. */
 export function flawless(stay: Stay, draws: Draws): Part[] {
-  const order = draws.chance(0.2) ? draws.shuffle(stay.asked) : stay.asked
-  return [greet(stay, draws), ...order.map(topic => answer(stay, topic, draws)), close(draws)]
+  return [greet(stay, draws), ...stay.asked.map(topic => answer(stay, topic, draws)), close(draws)]
 }
 
 /** The defects that people put into replies. */

@@ -1,7 +1,6 @@
 /** Everything that can be said in Concierge, as data: topics with their values and phrasings, and the sentences around them. */
 
-const MORNING = ['5 am', '6 am', '7 am', '8 am', '9 am', '10 am', '11 am']
-const EVENING = ['5 pm', '6 pm', '7 pm', '8 pm', '9 pm', '10 pm', '11 pm']
+const PLACES = ['terrace', 'cellar', 'garden', 'tower', 'library', 'loft', 'hall', 'gallery', 'attic', 'lounge']
 
 interface TopicWords {
   /** Every value the topic can have. Topics that share a list can be confused with one another. */
@@ -16,24 +15,33 @@ interface TopicWords {
 // value: it is then one and the same token everywhere, and a small model can learn to copy from the right row.
 const TOPIC_WORDS = {
   breakfast: {
-    values: MORNING,
-    questions: ['when is breakfast', 'what time is breakfast'],
-    answers: ['Your breakfast starts at {v}.', 'We serve breakfast from {v}.', 'You can have breakfast from {v}.'],
+    values: PLACES,
+    questions: ['where is breakfast', 'where do I have breakfast'],
+    answers: ['We serve breakfast in the {v}.', 'Your breakfast is in the {v}.', 'You can have breakfast in the {v}.'],
+  },
+  dinner: {
+    values: PLACES,
+    questions: ['where is dinner', 'where do I have dinner'],
+    answers: ['We serve dinner in the {v}.', 'Your dinner is in the {v}.', 'You can have dinner in the {v}.'],
   },
   checkout: {
-    values: MORNING,
-    questions: ['when is checkout', 'what time is checkout'],
-    answers: ['Your checkout is at {v}.', 'We ask for checkout by {v}.', 'You can stay until checkout at {v}.'],
+    values: ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'],
+    questions: ['when is checkout', 'which day is checkout'],
+    answers: ['Your checkout is on {v}.', 'We expect your checkout on {v}.', 'You have your checkout on {v}.'],
   },
   pool: {
-    values: EVENING,
+    values: ['5 pm', '6 pm', '7 pm', '8 pm', '9 pm', '10 pm', '11 pm'],
     questions: ['when does the pool close', 'how long is the pool open'],
     answers: ['The pool closes at {v}.', 'The pool is open until {v}.', 'You can use the pool until {v}.'],
   },
   shuttle: {
-    values: EVENING,
-    questions: ['when does the shuttle leave', 'what time is the shuttle'],
-    answers: ['The shuttle leaves at {v}.', 'Our shuttle starts at {v}.', 'You have the shuttle at {v}.'],
+    values: ['airport', 'station', 'harbour', 'market', 'museum', 'theatre', 'castle', 'bridge', 'zoo', 'beach'],
+    questions: ['where does the shuttle go', 'where can I go by shuttle'],
+    answers: [
+      'The shuttle goes to the {v}.',
+      'Our shuttle takes you to the {v}.',
+      'You can take the shuttle to the {v}.',
+    ],
   },
   wifi: {
     values: [
@@ -58,13 +66,8 @@ const TOPIC_WORDS = {
     questions: ['where is the parking', 'where do I find parking'],
     answers: ['You find parking in the {v}.', 'The parking is in the {v}.', 'You can use the parking in the {v}.'],
   },
-  dinner: {
-    values: ['terrace', 'cellar', 'garden', 'tower', 'library', 'loft', 'hall', 'gallery', 'attic', 'lounge'],
-    questions: ['where is dinner', 'where do I have dinner'],
-    answers: ['We serve dinner in the {v}.', 'Your dinner is in the {v}.', 'You can have dinner in the {v}.'],
-  },
   room: {
-    values: ['101', '112', '118', '203', '207', '215', '302', '306', '311', '405', '408', '414'],
+    values: ['101', '112', '118', '203', '207', '215', '302', '306', '311', '405'],
     questions: ['which room do I have', 'what is my room'],
     answers: ['Your room is {v}.', 'You have room {v}.', 'We gave you room {v}.'],
   },
@@ -86,7 +89,7 @@ const LAST_NAMES =
 export const GUESTS: readonly string[] = LAST_NAMES.flatMap(name => [`Ms ${name}`, `Mr ${name}`])
 
 /** Last digits of cards; private. */
-export const CARDS: readonly string[] = ['1188', '2741', '3306', '4417', '5920', '6033', '7154', '8262']
+export const CARDS: readonly string[] = ['1188', '2741', '3306', '4417', '5920', '6033']
 
 /** Greetings, `{v}` for the guest. */
 export const GREETINGS: readonly string[] = ['Dear {v}.', 'Hello {v}.', 'Good day {v}.', 'Welcome {v}.']
@@ -124,7 +127,7 @@ export const RUDE_CLAUSES: readonly string[] = ['Obviously', 'For the last time'
 export const LEAKS: readonly string[] = ['Your card ends in {v}.', 'We have your card {v}.']
 
 /** The prompt's headings, in the manner of Alpaca's template. */
-export const HEADINGS = { stay: '### Stay:', question: '### Question:', response: '### Response:' } as const
+export const HEADINGS = { stay: '### Stay', question: '### Question', response: '### Response' } as const
 
 /** A phrasing with its slot filled. */
 export function fill(phrasing: string, value: string): string {
