@@ -1,0 +1,87 @@
+/** Lines of a UTF-8 text file of any size, plain or gzipped, strictly decoded: bytes that are not UTF-8 are never replaced. */
+
+import { createReadStream } from 'node:fs'
+import { createGunzip } from 'node:zlib'
+import { DataError } from '../errors.js'
+
+/** A line without its end, counted from 1. */
+export interface TextLine {
+  readonly line: number
+  readonly text: string
+}
+
+/** A line that is not UTF-8, and the error that says so. */
+export interface BrokenLine {
+  readonly line: number
+  readonly error: DataError
+}
+
+const NEWLINE = 0x0a
+const BOM = '\ufeff'
+
+/**
+ * Streams the lines of a file. Only `\n` and `\r\n` end a line: JSON strings may hold U+2028, where Node's readline would cut.
+ * A byte order mark is dropped; a last line without an end counts, an empty one after the last end does not.
+ * @param path read as gzip if it ends in `.gz`
+ * @throws DataError where the file cannot be read or unpacked
+ */
+export async function* readLines(path: string): AsyncGenerator<TextLine | BrokenLine> {
+  // ignoreBOM keeps the mark, wrongly named as the option is; a line in the middle may start with U+FEFF and keep it.
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+  const decode = (bytes: Uint8Array, line: number): TextLine | BrokenLine => {
+    try {
+      const text = decoder.decode(bytes)
+      const start = line === 1 && text.startsWith(BOM) ? 1 : 0
+      return { line, text: text.slice(start, text.endsWith('\r') ? -1 : undefined) }
+    } catch {
+      const what = 'the line is not UTF-8; save the file as UTF-8 and try again'
+      return { line, error: new DataError(what, { file: path, line }) }
+    }
+  }
+  let line = 0
+  let pending: Buffer[] = []
+  for await (const chunk of bytesOf(path)) {
+    let start = 0
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      pending.push(chunk.subarray(start, end))
+      yield decode(Buffer.concat(pending), ++line)
+      pending = []
+      start = end + 1
+    }
+    if (start < chunk.length) pending.push(chunk.subarray(start))
+  }
+  if (pending.length > 0) yield decode(Buffer.concat(pending), ++line)
+}
+
+async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+  const file = createReadStream(path)
+  try {
+    if (!path.endsWith('.gz')) {
+      yield* file
+      return
+    }
+    const unpacked = createGunzip()
+    file.once('error', error => unpacked.destroy(error))
+    yield* file.pipe(unpacked)
+  } catch (error) {
+    throw unreadable(path, error)
+  } finally {
+    file.destroy()
+  }
+}
+
+/** The DataError for a file that the system or gzip refuses. */
+function unreadable(path: string, error: unknown): DataError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const what =
+    code === 'ENOENT'
+      ? 'no such file; check the path'
+      : code === 'EISDIR'
+        ? 'a folder, expected a file; name one of the files in it'
+        : code === 'EACCES'
+          ? 'not readable: permission denied'
+          : code?.startsWith('Z_')
+            ? `broken gzip data (${message}); fetch or pack the file again`
+            : `cannot be read: ${message}`
+  return new DataError(what, { file: path }, { cause: error })
+}
