@@ -1,5 +1,4 @@
 /** `emend label`: draft/final pairs in, a line of token labels out for each. */
-import { once } from 'node:events'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
@@ -67,15 +66,16 @@ function loneSurrogates(text: string): number {
   return text.isWellFormed() ? 0 : text.match(/\p{Surrogate}/gu)!.length
 }
 
-/** Runs `body` with a function that writes and waits for a slow reader; a file is written beside itself and renamed at the end. */
+/** Runs `body` with a function that writes and waits; a file is written beside itself and renamed at the end. */
 async function writing(out: string | undefined, body: (write: (text: string) => Promise<void>) => Promise<void>) {
-  const writeTo = (stream: Writable) => async (text: string) => {
-    if (!stream.write(text)) await once(stream, 'drain')
-  }
+  // A promise a write, since a stream that failed tells only the callbacks.
+  const writeTo = (stream: Writable) => (text: string) =>
+    new Promise<void>((resolve, reject) => stream.write(text, error => (error ? reject(error) : resolve())))
   if (out === undefined) return body(writeTo(process.stdout))
   mkdirSync(dirname(out), { recursive: true })
   const temporary = `${out}.${process.pid}.tmp`
   const stream = createWriteStream(temporary, { flush: true })
+  stream.on('error', () => {})
   try {
     await body(writeTo(stream))
     stream.end()

@@ -1,0 +1,69 @@
+/** Options that commands share, and the arguments they are read by. */
+
+import { type Command, InvalidArgumentError } from 'commander'
+
+/** The options every command takes. */
+export interface CommonOptions {
+  json?: boolean
+  seed?: number
+  out?: string
+  device?: string
+  threads?: number
+  quiet?: boolean
+  debug?: boolean
+}
+
+/** Adds the common options that mean something to a command; `json`, `quiet` and `debug` always do. */
+export function withCommonOptions(command: Command, ...which: ('seed' | 'out' | 'device' | 'threads')[]): Command {
+  if (which.includes('seed')) command.option('--seed N', 'seed of everything random', wholeNumber)
+  if (which.includes('out')) command.option('--out DIR', 'folder for what is made')
+  if (which.includes('device')) command.option('--device D', 'where to compute: cpu, cuda:0, mps', deviceName)
+  if (which.includes('threads')) command.option('--threads N', 'threads to compute with', positiveNumber)
+  return command
+    .option('--json', 'print one machine-readable result on stdout')
+    .option('--quiet', 'no progress')
+    .option('--debug', 'print the stack of an error')
+    .helpOption('-h, --help', 'print help')
+}
+
+/** What commands take that read a config. */
+export interface ConfigOptions {
+  set: string[]
+  printConfig?: boolean
+}
+
+/** Adds `--set a.b=c` (any number of times) and `--print-config`. */
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('--set KEY=VALUE', 'override a key of the config, such as ppo.kl_coef=0.02', collect, [])
+    .option('--print-config', 'print the full resolved config with what each key means, and stop')
+}
+
+const collect = (value: string, before: string[]) => [...before, value]
+
+/** Parses a whole number ≥ 0. */
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('Expected a whole number.')
+  return value
+}
+
+/** Parses a whole number ≥ 1. */
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError('Expected at least 1.')
+  return value
+}
+
+/** Parses a finite number. */
+export function realNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.')
+  return value
+}
+
+function deviceName(text: string): string {
+  if (!/^(cpu|mps|cuda(:\d+)?)$/.test(text)) throw new InvalidArgumentError('Expected cpu, cuda, cuda:N or mps.')
+  return text === 'cuda' ? 'cuda:0' : text
+}
