@@ -1,6 +1,6 @@
 /** A decoder with one number per token in place of logits: reward models and value models. */
 
-import { type Device, type DType, nn, type Tensor } from '@emend/torch'
+import { type Device, type DType, nn, noGrad, type Tensor } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
 import { type Decoder, Trunk } from './decoder.js'
 import { initHead } from './init.js'
@@ -49,4 +49,11 @@ export function scalarFrom(source: Decoder | ScalarModel, key: number): ScalarMo
   scalar.model.loadStateDict(source.model.stateDict())
   initHead(scalar.score, key)
   return scalar
+}
+
+/** A value model on a copy of the trunk of `source`. Its head is 0: it first says nothing rather than something wrong. */
+export function valueFrom(source: Decoder | ScalarModel): ScalarModel {
+  const value = scalarFrom(source, 0)
+  noGrad(() => value.score.weight.zero_())
+  return value
 }

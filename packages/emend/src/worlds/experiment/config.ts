@@ -17,7 +17,7 @@ export const experimentConfig = z.strictObject({
   test: count(805, 'prompts of the table'),
   tokenizer: z
     .strictObject({
-      vocab_size: count(768, 'entries of the byte-level BPE'),
+      vocab_size: count(1024, 'entries of the byte-level BPE'),
       texts: count(6000, 'demonstrations it is trained on'),
     })
     .prefault({})

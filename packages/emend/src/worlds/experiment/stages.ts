@@ -1,24 +1,23 @@
 /** The controlled experiment as stages: one SFT model, one set of samples, then every arm on its own. */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Edit, makeEdit } from '@emend/edits'
-import { setNumThreads } from '@emend/torch'
 import { pairsFromEdits } from '../../algorithms/edit-pairs.js'
 import type { Pair } from '../../algorithms/pairs.js'
 import { ppo } from '../../algorithms/ppo.js'
 import { trainReward } from '../../algorithms/reward.js'
-import { responseLogprobs, sft } from '../../algorithms/sft.js'
-import { lengthAccuracy, lengthDirection, logprobAccuracy, type RewardMetrics, rewardMetrics } from '../../evaluation/index.js'
+import { sft } from '../../algorithms/sft.js'
+import { type PairAccuracy, type RewardMetrics, rewardMetrics } from '../../evaluation/index.js'
 import { LanguageModel } from '../../language-model.js'
-import { type ScalarModel, scalarFrom } from '../../models/index.js'
+import { type ScalarModel, scalarFrom, valueFrom } from '../../models/index.js'
 import { writeAtomically } from '../../pipeline/atomic-file.js'
 import type { Stage, StageContext } from '../../pipeline/stage.js'
+import { runOf, useThreads } from '../../pipeline/stage-run.js'
 import { calibrate } from '../../rewards/calibration.js'
 import { fitCalibration, learnedReward, type PaidReward, terminalReward } from '../../rewards/paid.js'
 import { paymentOf } from '../../rewards/payments/index.js'
 import { RewardModel } from '../../rewards/reward-model.js'
+import { baselines, scorePairs } from '../../rewards/score-pairs.js'
 import { Tokenizer, trainTokenizer } from '../../text/index.js'
-import { Run } from '../../training/run.js'
 import { type LabelAccuracy, labelAccuracy } from '../concierge/people.js'
 import type { Stay } from '../concierge/stay.js'
 import type { World } from '../world.js'
@@ -28,14 +27,8 @@ import { type Evaluation, judgeReplies, summarise } from './evaluate.js'
 import { type Preference, pairsFromPreferences, readRecords, type Sample, writeRecords } from './records.js'
 
 /** Keys that tell apart the streams of random numbers drawn under one seed. */
-const enum Stream {
-  Init = 1,
-  SampleA = 2,
-  SampleB = 3,
-  Calibration = 4,
-  Evaluation = 5,
-  Head = 6,
-}
+const Stream = { init: 1, sampleA: 2, sampleB: 3, calibration: 4, evaluation: 5, head: 6 } as const
+type Stream = (typeof Stream)[keyof typeof Stream]
 
 /** A seed for one stream: distinct from the run's seed and from every other stream's. */
 const streamSeed = (seed: number, stream: Stream) => seed * 16 + stream
@@ -44,7 +37,9 @@ const streamSeed = (seed: number, stream: Stream) => seed * 16 + stream
 export function experimentStages(world: World, config: ExperimentConfig, arms: readonly Arm[]): Stage[] {
   const { seed } = config
   const rewards = new Map(
-    arms.flatMap(arm => (arm.kind === 'ppo' && arm.reward !== 'oracle' ? [[rewardStage(arm) as string, arm] as const] : [])),
+    arms.flatMap(arm =>
+      arm.kind === 'ppo' && arm.reward !== 'oracle' ? [[rewardStage(arm) as string, arm] as const] : [],
+    ),
   )
   return [
     {
@@ -64,12 +59,15 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
       inputs: { seed, pairs: config.pairs, held_out: config.held_out, calibration: config.calibration },
       run: context => collectPairs(world, config, context),
     },
-    ...Array.from(rewards, ([name, arm]): Stage => ({
-      name,
-      needs: ['sft', 'pairs'],
-      inputs: { seed, pairs: arm.pairs, kind: arm.reward, reward: config.reward },
-      run: context => rewardModel(arm.pairs, arm.reward, config, context),
-    })),
+    ...Array.from(
+      rewards,
+      ([name, arm]): Stage => ({
+        name,
+        needs: ['sft', 'pairs'],
+        inputs: { seed, pairs: arm.pairs, kind: arm.reward, reward: config.reward },
+        run: context => rewardModel(arm.pairs, arm.reward, config, context),
+      }),
+    ),
     ...arms.map((arm): Stage => {
       const reward = rewardStage(arm)
       return {
@@ -79,7 +77,11 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
           seed,
           arm: arm.name,
           test: config.test,
-          ...(arm.kind === 'ppo' && { ppo: armPpo(config, arm), prompts: config.prompts, validation: config.validation }),
+          ...(arm.kind === 'ppo' && {
+            ppo: armPpo(config, arm),
+            prompts: config.prompts,
+            validation: config.validation,
+          }),
           ...(arm.kind === 'finals' && { finals: config.finals }),
         },
         run: context => trainArm(world, arm, config, context),
@@ -91,29 +93,16 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
 /** The PPO settings of an arm: the shared ones, and what the search chose for it. */
 export const armPpo = (config: ExperimentConfig, arm: Arm) => ({ ...config.ppo, ...config.arms[arm.name] })
 
-function begin({ threads }: StageContext): void {
-  if (threads !== undefined) setNumThreads(threads)
-}
-
-/** A run in the stage's folder, its steps shown as progress. */
-function runOf(context: StageContext, label: string): Run {
-  let task: ReturnType<StageContext['progress']> | undefined
-  return new Run({
-    folder: context.folder,
-    signal: context.signal,
-    onProgress: (done, total, note) => {
-      task ??= context.progress(label, total, 'step')
-      task.update(done, note)
-    },
-  })
-}
-
 const modelIn = (folder: string) => LanguageModel.load(join(folder, 'model'))
 
 const demonstrations = (world: World, config: ExperimentConfig, n: number) =>
   world.stays('sft', config.seed, n).map((stay, i) => ({ prompt: stay.prompt, reply: world.demonstration(stay, i) }))
 
-async function trainWorldTokenizer(world: World, config: ExperimentConfig, { folder, progress }: StageContext): Promise<void> {
+async function trainWorldTokenizer(
+  world: World,
+  config: ExperimentConfig,
+  { folder, progress }: StageContext,
+): Promise<void> {
   const task = progress('tokenizer', 1, 'tokenizer')
   const texts = demonstrations(world, config, Math.min(config.tokenizer.texts, config.demonstrations))
   await trainTokenizer(
@@ -123,14 +112,18 @@ async function trainWorldTokenizer(world: World, config: ExperimentConfig, { fol
   task.update(1)
 }
 
-async function supervised(world: World, config: ExperimentConfig, context: StageContext): Promise<{ parameters: number }> {
-  begin(context)
+async function supervised(
+  world: World,
+  config: ExperimentConfig,
+  context: StageContext,
+): Promise<{ parameters: number }> {
+  useThreads(context)
   const tokenizer = await Tokenizer.load(context.folderOf('tokenizer'))
   const { layers, hidden_size, heads, intermediate_size } = config.model
   const model = LanguageModel.create(
     tokenizer,
     { layers, heads, hiddenSize: hidden_size, intermediateSize: intermediate_size, maxPositions: 512 },
-    streamSeed(config.seed, Stream.Init),
+    streamSeed(config.seed, Stream.init),
   )
   const texts = demonstrations(world, config, config.demonstrations)
   const prompts = await model.encode(texts.map(text => text.prompt))
@@ -149,7 +142,7 @@ export interface PairsResult {
 
 /** Two samples a prompt; people prefer one and edit the one they were told is worse. */
 async function collectPairs(world: World, config: ExperimentConfig, context: StageContext): Promise<PairsResult> {
-  begin(context)
+  useThreads(context)
   const model = await modelIn(context.folderOf('sft'))
   const { seed } = config
   const total = config.pairs + config.held_out
@@ -172,16 +165,16 @@ async function collectPairs(world: World, config: ExperimentConfig, context: Sta
     }))
   }
   const stays = world.stays('pairs', seed, total)
-  const a = await sample(stays, Stream.SampleA)
-  const b = await sample(stays, Stream.SampleB)
-  const calibration = await sample(world.stays('calibration', seed, config.calibration), Stream.Calibration)
+  const a = await sample(stays, Stream.sampleA)
+  const b = await sample(stays, Stream.sampleB)
+  const calibration = await sample(world.stays('calibration', seed, config.calibration), Stream.calibration)
 
   const preferences: Preference[] = []
   const edits: Edit[] = []
   const preferenceRight: { right: boolean | null }[] = []
   const editRight: { right: 'better' | 'equal' | 'worse' }[] = []
   const heldOut: { preferences: Preference[]; edits: Edit[] } = { preferences: [], edits: [] }
-  const clean = cleanLabels(world)
+  const clean = world.withoutNoise()
   stays.forEach((stay, i) => {
     const [first, second] = [(a[i] as Sample).reply, (b[i] as Sample).reply]
     const labelled = i < config.pairs
@@ -217,13 +210,13 @@ async function collectPairs(world: World, config: ExperimentConfig, context: Sta
   return { preferences: labelAccuracy(preferenceRight), edits: labelAccuracy(editRight) }
 }
 
-/** People without noise: who report on reward models must not err. */
-function cleanLabels(world: World): Pick<World, 'prefer' | 'edit'> {
-  return world.withoutNoise()
-}
-
 /** Pairs of ids from the pairs stage's files. */
-async function readPairs(folder: string, set: PairSet, prefix: '' | 'held-out-', model: LanguageModel): Promise<Pair[]> {
+async function readPairs(
+  folder: string,
+  set: PairSet,
+  prefix: '' | 'held-out-',
+  model: LanguageModel,
+): Promise<Pair[]> {
   const path = join(folder, `${prefix}${set}.jsonl`)
   if (set === 'edits') return pairsFromEdits(readRecords<Edit>(path), model.tokenizer, model.eos[0] as number)
   const preferences = readRecords<Preference>(path)
@@ -245,7 +238,7 @@ export interface RewardReport {
   readonly preferences: RewardMetrics
   readonly edits: RewardMetrics
   /** Accuracy of length alone and of the SFT model's log-probability alone, on the same pairs. */
-  readonly baselines: Readonly<Record<PairSet, { length: number; logprob: number }>>
+  readonly baselines: Readonly<Record<PairSet, { length: PairAccuracy; logprob: PairAccuracy }>>
 }
 
 async function rewardModel(
@@ -254,12 +247,22 @@ async function rewardModel(
   config: ExperimentConfig,
   context: StageContext,
 ): Promise<RewardReport> {
-  begin(context)
+  useThreads(context)
   const model = await modelIn(context.folderOf('sft'))
   const folder = context.folderOf('pairs')
   const pairs = await readPairs(folder, set, '', model)
-  const reward = new RewardModel(scalarFrom(model.decoder, streamSeed(config.seed, Stream.Head)), kind, model.tokenizer.fingerprint)
-  await trainReward(reward, pairs, { ...config.reward, kind: kind as 'token' }, config.seed, runOf(context, `reward ${set} ${kind}`))
+  const reward = new RewardModel(
+    scalarFrom(model.decoder, streamSeed(config.seed, Stream.head)),
+    kind,
+    model.tokenizer.fingerprint,
+  )
+  await trainReward(
+    reward,
+    pairs,
+    { ...config.reward, kind: kind as 'token' },
+    config.seed,
+    runOf(context, `reward ${set} ${kind}`),
+  )
   const samples = await calibrationSamples(folder, model)
   for (const payment of kind === 'token' ? (['token', 'token-mean'] as const) : (['terminal', 'uniform'] as const)) {
     fitCalibration(reward, paymentOf(payment), samples, 'SFT samples')
@@ -267,23 +270,7 @@ async function rewardModel(
   await reward.save(join(context.folder, 'model'))
   const report = async (held: PairSet) => {
     const common = await readPairs(folder, held, 'held-out-', model)
-    return {
-      metrics: rewardMetrics(scorePairs(reward, common)),
-      baselines: {
-        length: lengthAccuracy(
-          common.map(pair => pair.chosen.ids.length),
-          common.map(pair => pair.rejected.ids.length),
-          lengthDirection(
-            pairs.map(pair => pair.chosen.ids.length),
-            pairs.map(pair => pair.rejected.ids.length),
-          ),
-        ).accuracy,
-        logprob: logprobAccuracy(
-          responseLogprobs(model.decoder, common.map(pair => pair.prompt), common.map(pair => pair.chosen.ids)),
-          responseLogprobs(model.decoder, common.map(pair => pair.prompt), common.map(pair => pair.rejected.ids)),
-        ).accuracy,
-      },
-    }
+    return { metrics: rewardMetrics(scorePairs(reward, common)), baselines: baselines(model.decoder, pairs, common) }
   }
   const [preferences, edits] = [await report('preferences'), await report('edits')]
   return {
@@ -293,23 +280,9 @@ async function rewardModel(
   }
 }
 
-/** Both sides of pairs as the model reads them. */
-export function scorePairs(model: RewardModel, pairs: readonly Pair[]) {
-  const prompts = pairs.map(pair => pair.prompt)
-  const chosen = model.readAll(prompts, pairs.map(pair => pair.chosen.ids))
-  const rejected = model.readAll(prompts, pairs.map(pair => pair.rejected.ids))
-  return pairs.map((pair, i) => ({
-    chosen: (chosen[i] as { token: Float32Array }).token,
-    rejected: (rejected[i] as { token: Float32Array }).token,
-    chosenScore: (chosen[i] as { sequence: number }).sequence,
-    rejectedScore: (rejected[i] as { sequence: number }).sequence,
-    ...(pair.labels && { labels: pair.labels }),
-  }))
-}
-
 /** Trains an arm's policy and judges it on the test prompts. */
 async function trainArm(world: World, arm: Arm, config: ExperimentConfig, context: StageContext): Promise<Evaluation> {
-  begin(context)
+  useThreads(context)
   const base = await modelIn(context.folderOf('sft'))
   const model = arm.kind === 'sft' ? base : base.clone()
   if (arm.kind === 'finals') {
@@ -321,18 +294,18 @@ async function trainArm(world: World, arm: Arm, config: ExperimentConfig, contex
   if (arm.kind !== 'sft') await model.save(join(context.folder, 'model'))
   const { max_new_tokens, temperature } = config.ppo
   const judged = await judgeReplies(world, model, base.decoder, world.stays('test', config.seed, config.test), {
-    seed: streamSeed(config.seed, Stream.Evaluation),
+    seed: streamSeed(config.seed, Stream.evaluation),
     maxNewTokens: max_new_tokens,
     temperature,
   })
-  mkdirSync(context.folder, { recursive: true })
   writeRecords(join(context.folder, 'replies.jsonl'), judged)
   const evaluation = summarise(judged)
   writeAtomically(join(context.folder, 'evaluation.json'), JSON.stringify(evaluation, null, 2) + '\n')
   return evaluation
 }
 
-async function trainPolicy(
+/** Trains `policy` in place by the arm's reward. */
+export async function trainPolicy(
   world: World,
   arm: Extract<Arm, { kind: 'ppo' }>,
   config: ExperimentConfig,
@@ -372,11 +345,13 @@ function winRateOn(
   settings: { max_new_tokens: number; temperature: number },
 ): Record<string, number> {
   const replies = policy.complete(prompts, {
-    seed: Stream.Evaluation,
+    seed: Stream.evaluation,
     maxNewTokens: settings.max_new_tokens,
     temperature: settings.temperature,
   })
-  const wins = replies.map((reply, i) => world.compare(stays[i] as Stay, policy.tokenizer.decode(reply.ids), reply.ended) as number)
+  const wins = replies.map(
+    (reply, i) => world.compare(stays[i] as Stay, policy.tokenizer.decode(reply.ids), reply.ended) as number,
+  )
   return { 'eval/win_rate': (100 * wins.reduce((sum, win) => sum + win, 0)) / wins.length }
 }
 
@@ -396,7 +371,8 @@ async function rewardFor(
     if (!calibration) throw new Error(`reward model without a calibration for ${payment.name}`)
     return { reward: learnedReward(model, payment, calibration), value: valueFrom(model.scalar) }
   }
-  const score = (stay: Stay, ids: Int32Array, ended: boolean) => -world.judge(stay, base.tokenizer.decode(ids), ended).weighted
+  const score = (stay: Stay, ids: Int32Array, ended: boolean) =>
+    -world.judge(stay, base.tokenizer.decode(ids), ended).weighted
   const samples = await calibrationSamples(context.folderOf('pairs'), base)
   const calibrationStays = world.stays('calibration', config.seed, config.calibration)
   const readings = samples.responses.map((ids, i) => ({
@@ -406,13 +382,7 @@ async function rewardFor(
   const calibration = calibrate(readings, paymentOf('terminal'), 'SFT samples')
   return {
     reward: terminalReward((index, ids, ended) => score(stays[index] as Stay, ids, ended), calibration),
-    value: valueFrom(scalarFrom(base.decoder, streamSeed(config.seed, Stream.Head))),
+    value: valueFrom(base.decoder),
   }
 }
 
-/** A value model on the trunk of `source`, whose head starts at 0: it first says nothing rather than something wrong. */
-function valueFrom(source: ScalarModel): ScalarModel {
-  const value = scalarFrom(source, 0)
-  value.score.weight.detach().zero_()
-  return value
-}

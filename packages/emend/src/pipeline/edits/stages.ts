@@ -1,0 +1,195 @@
+/** From a file of edits to an aligned policy: tokenizer → SFT → reward model → PPO → report, each a stage. */
+import { join } from 'node:path'
+import type { Edit } from '@emend/edits'
+import type { Device } from '@emend/torch'
+import { pairsFromEdits, promptText } from '../../algorithms/edit-pairs.js'
+import type { Pair } from '../../algorithms/pairs.js'
+import { ppo } from '../../algorithms/ppo.js'
+import { trainReward } from '../../algorithms/reward.js'
+import { responseLogprobs, sft } from '../../algorithms/sft.js'
+import { firstThird, readEdits, splitFile } from '../../data/index.js'
+import { EmendError } from '../../errors.js'
+import { mean, repeats, rewardMetrics } from '../../evaluation/index.js'
+import { LanguageModel } from '../../language-model.js'
+import { scalarFrom, valueFrom } from '../../models/index.js'
+import { fitCalibration, learnedReward } from '../../rewards/paid.js'
+import { paymentOf } from '../../rewards/payments/index.js'
+import { RewardModel } from '../../rewards/reward-model.js'
+import { baselines, scorePairs } from '../../rewards/score-pairs.js'
+import { trainTokenizer } from '../../text/index.js'
+import type { Stage, StageContext } from '../stage.js'
+import { runOf, useThreads } from '../stage-run.js'
+import type { EditsConfig } from './config.js'
+
+const SPECIALS = ['<pad>', '<bos>', '<eos>'] as const
+/** Samples on which the reward is centred and scaled. */
+const CALIBRATION = 256
+
+export function editsStages(config: EditsConfig): Stage[] {
+  const { seed, data, model } = config
+  const files = [data.train, data.dev]
+  const from = model.path ? { model: model.path } : {}
+  return [
+    {
+      name: 'sft',
+      inputs: { seed, data, tokenizer: config.tokenizer, model, sft: config.sft },
+      files: [...files, ...Object.values(from)],
+      run: context => supervised(config, context),
+    },
+    { name: 'reward', needs: ['sft'], inputs: { seed, reward: config.reward }, run: context => reward(config, context) },
+    {
+      name: 'ppo',
+      needs: ['sft', 'reward'],
+      inputs: { seed, ppo: config.ppo, payment: config.payment },
+      run: context => policy(config, context),
+    },
+    {
+      name: 'evaluate',
+      needs: ['sft', 'reward', 'ppo'],
+      inputs: { evaluate: config.evaluate },
+      run: context => evaluate(config, context),
+    },
+  ]
+}
+
+const deviceOf = (config: EditsConfig) => config.device as Device
+
+async function editsOf(config: EditsConfig, split: 'train' | 'dev') {
+  const file = await splitFile(config.data[split], split)
+  return readEdits(file, config.data.columns ? { columns: config.data.columns } : {})
+}
+
+/**
+ * Pairs that fit the model's context. An edit without a prompt stands after the token that begins a text.
+ *
+ * @returns also how many were left out
+ */
+async function pairsOf(edits: readonly Edit[], model: LanguageModel): Promise<{ pairs: Pair[]; tooLong: number }> {
+  const [eos] = model.eos
+  if (eos === undefined) throw new EmendError('the model has no end-of-text token, so no response could ever end')
+  const pairs = (await pairsFromEdits(edits, model.tokenizer, eos)).map(pair => ({ ...pair, prompt: begun(pair.prompt, model) }))
+  const fits = ({ prompt, chosen, rejected }: Pair) =>
+    prompt.length + Math.max(chosen.ids.length, rejected.ids.length) <= model.decoder.config.maxPositions
+  const kept = pairs.filter(fits)
+  return { pairs: kept, tooLong: pairs.length - kept.length }
+}
+
+/** A prompt that begins with the beginning-of-text token, where the model has one. */
+function begun(prompt: Int32Array, model: LanguageModel): Int32Array {
+  const { bos } = model.decoder.config
+  if (bos !== null) return Int32Array.of(bos, ...prompt)
+  if (prompt.length === 0) throw new EmendError('an edit without a prompt needs a model with a beginning-of-text token (bos_token_id)')
+  return prompt
+}
+
+/** What the policy is asked to continue: each edit's prompt, or else the first third of its final text. */
+async function promptsOf(edits: readonly Edit[], model: LanguageModel): Promise<Int32Array[]> {
+  const texts = edits.map(edit => promptText(edit) || firstThird(edit.final).prompt || firstThird(edit.draft).prompt).filter(text => text !== '')
+  const room = model.decoder.config.maxPositions / 2
+  return (await model.encode(texts)).map(ids => begun(ids, model)).filter(ids => ids.length <= room)
+}
+
+async function supervised(config: EditsConfig, context: StageContext): Promise<unknown> {
+  useThreads(context)
+  const { edits, report } = await editsOf(config, 'train')
+  if (edits.length === 0) throw new EmendError(`${config.data.train}: no edits to learn from (${report.read} records read)`)
+  const model = config.model.path
+    ? await LanguageModel.load(config.model.path, { device: deviceOf(config) })
+    : await fromScratch(edits, config, context)
+  const { pairs, tooLong } = await pairsOf(edits, model)
+  const examples = pairs.map(({ prompt, chosen }) => ({ prompt, response: chosen.ids }))
+  await sft(model.decoder, examples, config.sft, config.seed, runOf(context, 'SFT'))
+  await model.save(join(context.folder, 'model'))
+  const parameters = [...model.decoder.parameters().values()].reduce((sum, p) => sum + p.numel, 0)
+  const { setAside: _, ...counts } = report
+  return { parameters, vocab_size: model.tokenizer.vocabSize, edits: counts, tooLong }
+}
+
+async function fromScratch(edits: readonly Edit[], config: EditsConfig, { folder }: StageContext): Promise<LanguageModel> {
+  const texts = edits.flatMap(edit => [promptText(edit), edit.draft, edit.final]).filter(text => text !== '')
+  const tokenizer = await trainTokenizer(texts, { vocabSize: config.tokenizer.vocab_size, specials: [...SPECIALS], folder })
+  const { layers, hidden_size, heads, context } = config.model
+  const shape = { layers, heads, hiddenSize: hidden_size, maxPositions: context, bos: tokenizer.idOf('<bos>') ?? null }
+  return LanguageModel.create(tokenizer, shape, config.seed, deviceOf(config))
+}
+
+const modelIn = (folder: string, config: EditsConfig) => LanguageModel.load(join(folder, 'model'), { device: deviceOf(config) })
+
+async function reward(config: EditsConfig, context: StageContext): Promise<unknown> {
+  useThreads(context)
+  const model = await modelIn(context.folderOf('sft'), config)
+  const train = await pairsOf((await editsOf(config, 'train')).edits, model)
+  const dev = await pairsOf((await editsOf(config, 'dev')).edits, model)
+  const learned = new RewardModel(scalarFrom(model.decoder, config.seed), config.reward.kind, model.tokenizer.fingerprint)
+  await trainReward(learned, train.pairs, config.reward, config.seed, runOf(context, 'reward model'))
+  await learned.save(join(context.folder, 'model'))
+  return {
+    n_train: train.pairs.length,
+    n_dev: dev.pairs.length,
+    dev: rewardMetrics(scorePairs(learned, dev.pairs)),
+    baselines: baselines(model.decoder, train.pairs, dev.pairs),
+    too_long: { train: train.tooLong, dev: dev.tooLong },
+  }
+}
+
+async function policy(config: EditsConfig, context: StageContext): Promise<unknown> {
+  useThreads(context)
+  const base = await modelIn(context.folderOf('sft'), config)
+  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), { device: deviceOf(config) })
+  const payment = paymentOf(config.payment)
+  const prompts = await promptsOf((await editsOf(config, 'train')).edits, base)
+  const sampled = prompts.slice(0, CALIBRATION)
+  const { max_new_tokens, temperature } = config.ppo
+  const samples = base.complete(sampled, { seed: config.seed, maxNewTokens: max_new_tokens, temperature })
+  const calibration = fitCalibration(
+    learned,
+    payment,
+    { prompts: sampled, responses: samples.map(sample => sample.ids) },
+    'samples of the SFT model',
+  )
+  const trained = base.clone()
+  await ppo(
+    {
+      policy: trained.decoder,
+      reference: base.decoder,
+      value: valueFrom(learned.scalar),
+      prompts,
+      reward: learnedReward(learned, payment, calibration),
+      eos: base.eos,
+      decode: ids => base.tokenizer.decode(ids),
+    },
+    config.ppo,
+    config.seed,
+    runOf(context, 'PPO'),
+  )
+  await trained.save(join(context.folder, 'model'))
+  return { prompts: prompts.length, calibration }
+}
+
+/** Mean reward, length, repeats and KL of replies to dev prompts, before and after PPO. */
+async function evaluate(config: EditsConfig, context: StageContext): Promise<unknown> {
+  useThreads(context)
+  const before = await modelIn(context.folderOf('sft'), config)
+  const after = await modelIn(context.folderOf('ppo'), config)
+  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), { device: deviceOf(config) })
+  const { calibration } = context.resultOf('ppo') as { calibration: Parameters<typeof learnedReward>[2] }
+  const pay = learnedReward(learned, paymentOf(config.payment), calibration)
+  const prompts = (await promptsOf((await editsOf(config, 'dev')).edits, before)).slice(0, config.evaluate.prompts)
+  const measure = (model: LanguageModel) => {
+    const { max_new_tokens, temperature } = config.ppo
+    const replies = model.complete(prompts, { seed: config.seed + 1, maxNewTokens: max_new_tokens, temperature })
+    const responses = replies.map(reply => reply.ids)
+    const paid = pay({ indices: prompts.map((_, i) => i), prompts, responses: replies })
+    const reference = responseLogprobs(before.decoder, prompts, responses, temperature)
+    const total = (row: Float32Array) => row.reduce((sum, x) => sum + x, 0)
+    return {
+      n: prompts.length,
+      reward: mean(paid.map(total)),
+      length: mean(responses.map(ids => ids.length)),
+      repeats: mean(responses.map(ids => repeats(ids))),
+      kl: mean(replies.map((reply, i) => total(reply.logprobs) - total(reference[i] as Float32Array))),
+      fraction_ended: mean(replies.map(reply => Number(reply.ended))),
+    }
+  }
+  return { before: measure(before), after: measure(after) }
+}
