@@ -13,17 +13,25 @@ export interface CommonOptions {
   debug?: boolean
 }
 
-/** Adds the common options that mean something to a command; `json`, `quiet` and `debug` always do. */
+/**
+ * Adds the common options that mean something to a command. `--json`, `--quiet` and `--debug` are added to every command
+ * when it joins the program.
+ */
 export function withCommonOptions(command: Command, ...which: ('seed' | 'out' | 'device' | 'threads')[]): Command {
-  if (which.includes('seed')) command.option('--seed N', 'seed of everything random', wholeNumber)
-  if (which.includes('out')) command.option('--out DIR', 'folder for what is made')
-  if (which.includes('device')) command.option('--device D', 'where to compute: cpu, cuda:0, mps', deviceName)
-  if (which.includes('threads')) command.option('--threads N', 'threads to compute with', positiveNumber)
-  return command
-    .option('--json', 'print one machine-readable result on stdout')
-    .option('--quiet', 'no progress')
-    .option('--debug', 'print the stack of an error')
-    .helpOption('-h, --help', 'print help')
+  const add = (flags: string, description: string, parse?: (text: string) => unknown) => {
+    const long = /--\w+/.exec(flags)![0]
+    if (command.options.some(option => option.long === long)) return
+    if (parse) command.option(flags, description, parse)
+    else command.option(flags, description)
+  }
+  if (which.includes('seed')) add('--seed <n>', 'seed of everything random', wholeNumber)
+  if (which.includes('out')) add('--out <dir>', 'folder for what is made')
+  if (which.includes('device')) add('--device <name>', 'where to compute: cpu, cuda:0, mps', deviceName)
+  if (which.includes('threads')) add('--threads <n>', 'threads to compute with', positiveNumber)
+  add('--json', 'print one machine-readable result on stdout')
+  add('--quiet', 'no progress')
+  add('--debug', 'print the stack of an error')
+  return command.helpOption('-h, --help', 'print help')
 }
 
 /** What commands take that read a config. */
@@ -35,7 +43,7 @@ export interface ConfigOptions {
 /** Adds `--set a.b=c` (any number of times) and `--print-config`. */
 export function withConfigOptions(command: Command): Command {
   return command
-    .option('--set KEY=VALUE', 'override a key of the config, such as ppo.kl_coef=0.02', collect, [])
+    .option('--set <key=value>', 'override a key of the config, such as ppo.kl_coef=0.02', collect, [])
     .option('--print-config', 'print the full resolved config with what each key means, and stop')
 }
 

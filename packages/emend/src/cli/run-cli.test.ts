@@ -36,7 +36,9 @@ afterEach(() => {
 function training(run: (options: Record<string, unknown>) => unknown): Command[] {
   const command = new Command('train').helpGroup(groups.training).description('train a model')
   withConfigOptions(withCommonOptions(command, 'seed', 'out', 'device', 'threads'))
-  return [command.option('--lr X', 'learning rate', realNumber).option('--n N', 'how many', positiveNumber).action(run)]
+  return [
+    command.option('--lr <x>', 'learning rate', realNumber).option('--n <n>', 'how many', positiveNumber).action(run),
+  ]
 }
 
 describe('help', () => {

@@ -6,7 +6,7 @@ import { EmendError, exitCode, Interrupted, oneLine } from '../errors.js'
 import { interruptSignal } from '../pipeline/interrupt.js'
 import { configureProgress, progressBoard } from '../progress.js'
 import { commands } from './commands/index.js'
-import type { CommonOptions } from './options.js'
+import { type CommonOptions, withCommonOptions } from './options.js'
 
 /** What `emend --help` shows below the list of commands. */
 const FIRST_STEPS = `
@@ -59,7 +59,7 @@ export function buildProgram(list: readonly Command[]): Command {
     .helpCommand(false)
     .addHelpText('after', FIRST_STEPS)
     .hook('preAction', (_, action) => prepare(action.opts<CommonOptions>()))
-  for (const command of list) program.addCommand(command)
+  for (const command of list) program.addCommand(withCommonOptions(command))
   for (const command of [program, ...list]) {
     command.exitOverride().configureOutput({
       outputError: (text, write) =>

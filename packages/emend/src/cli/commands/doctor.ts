@@ -1,11 +1,10 @@
 /** `emend doctor`: what was found on this machine, and what is missing. */
 
 import { Command } from 'commander'
-import { withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 
 export function doctorCommand(): Command {
-  const command = new Command('doctor')
+  return new Command('doctor')
     .helpGroup(groups.system)
     .description('say what was found, and what is missing with the command that mends it')
     .addHelpText(
@@ -15,23 +14,23 @@ export function doctorCommand(): Command {
         ['emend doctor --json', 'for scripts; exit code 1 if something is missing that set-up cannot mend'],
       ),
     )
-  return withCommonOptions(command).action(async (options: { json?: boolean }) => {
-    const { examine } = await import('../examine.js')
-    const found = await examine()
-    const ok = found.every(({ state }) => state !== 'missing')
-    if (options.json) {
-      await printJson({ ok, found })
-    } else {
-      const width = Math.max(...found.map(({ name }) => name.length))
-      const marks = { ok: '✓', later: '·', missing: '✗' }
-      const lines = found.map(({ name, state, value, mend }) =>
-        [
-          `${marks[state]} ${name.padEnd(width)}  ${value}`,
-          ...(mend ? [`  ${' '.repeat(width)}  → ${mend}`] : []),
-        ].join('\n'),
-      )
-      await print(lines.join('\n'))
-    }
-    if (!ok) process.exitCode = 1
-  })
+    .action(async (options: { json?: boolean }) => {
+      const { examine } = await import('../examine.js')
+      const found = await examine()
+      const ok = found.every(({ state }) => state !== 'missing')
+      if (options.json) {
+        await printJson({ ok, found })
+      } else {
+        const width = Math.max(...found.map(({ name }) => name.length))
+        const marks = { ok: '✓', later: '·', missing: '✗' }
+        const lines = found.map(({ name, state, value, mend }) =>
+          [
+            `${marks[state]} ${name.padEnd(width)}  ${value}`,
+            ...(mend ? [`  ${' '.repeat(width)}  → ${mend}`] : []),
+          ].join('\n'),
+        )
+        await print(lines.join('\n'))
+      }
+      if (!ok) process.exitCode = 1
+    })
 }

@@ -2,5 +2,6 @@
 
 import type { Command } from 'commander'
 import { doctorCommand } from './doctor.js'
+import { labelCommand } from './label.js'
 
-export const commands = (): Command[] => [doctorCommand()]
+export const commands = (): Command[] => [labelCommand(), doctorCommand()]
