@@ -14,7 +14,7 @@ export interface GenerateOptions extends Partial<Shaping> {
   readonly seed: number
   /** a number for each prompt: with the seed it decides the prompt's random numbers; default its index */
   readonly requests?: readonly number[]
-  /** prompts generated together; default 256 */
+  /** prompts generated together; default 64 on the CPU, where their keys and values then fit its caches, else 256 */
   readonly batch?: number
   onProgress?(progress: GenerationProgress): void
 }
@@ -54,7 +54,8 @@ interface Row {
  * @throws EmendError naming the setting or the prompt that cannot be (empty, or as long as the context)
  */
 export function generate(model: Decoder, prompts: readonly Int32Array[], options: GenerateOptions): Generated[] {
-  const { maxNewTokens, eos, seed, requests, batch = 256, temperature = 1, topK = 0, topP = 1 } = options
+  const { maxNewTokens, eos, seed, requests, temperature = 1, topK = 0, topP = 1 } = options
+  const { batch = model.device === 'cpu' ? 64 : 256 } = options
   const shaping = { temperature, topK, topP }
   checkShaping(shaping)
   for (const [name, value] of [
