@@ -1,7 +1,7 @@
 /** Text made safe and visible: for HTML, for scripts inside HTML, for people. */
 
 // Controls (but tab and line feed), and all that changes the direction or the order of what follows.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+const INVISIBLE = /[^\P{Cc}\t\n]|[\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu
 
 /** Controls, bidirectional marks and lone surrogates as `⟨U+202E⟩`, so that no text can hide or reorder another. */
 export function visible(text: string): string {
