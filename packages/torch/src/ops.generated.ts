@@ -171,7 +171,6 @@ export interface TorchOperators {
   cholesky_inverse(self: Tensor, o?: { upper?: boolean }): Tensor
   cholesky_solve(self: Tensor, input2: Tensor, upper?: boolean): Tensor
   cholesky_solve(self: Tensor, input2: Tensor, o?: { upper?: boolean }): Tensor
-  choose_qparams_optimized(input: Tensor, numel: number, n_bins: number, ratio: number, bit_width: number): [Tensor, Tensor]
   chunk(self: Tensor, chunks: number, dim?: number): Tensor[]
   chunk(self: Tensor, chunks: number, o?: { dim?: number }): Tensor[]
   clamp(self: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor
@@ -308,9 +307,6 @@ export interface TorchOperators {
   elu_(self: Tensor, o?: { alpha?: Scalar; scale?: Scalar; input_scale?: Scalar }): Tensor
   embedding(weight: Tensor, indices: Tensor, padding_idx?: number, scale_grad_by_freq?: boolean, sparse?: boolean): Tensor
   embedding(weight: Tensor, indices: Tensor, o?: { padding_idx?: number; scale_grad_by_freq?: boolean; sparse?: boolean }): Tensor
-  embedding_bag(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean, mode?: number, sparse?: boolean, per_sample_weights?: Tensor | null, include_last_offset?: boolean): [Tensor, Tensor, Tensor, Tensor]
-  embedding_bag(weight: Tensor, indices: Tensor, offsets: Tensor, o?: { scale_grad_by_freq?: boolean; mode?: number; sparse?: boolean; per_sample_weights?: Tensor | null; include_last_offset?: boolean }): [Tensor, Tensor, Tensor, Tensor]
-  embedding_bag(weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean, mode: number, sparse: boolean, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null): [Tensor, Tensor, Tensor, Tensor]
   embedding_renorm_(self: Tensor, indices: Tensor, max_norm: number, norm_type: number): Tensor
   empty(size: readonly number[], o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null; memory_format?: MemoryFormat | null }): Tensor
   empty_like(self: Tensor, o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null; memory_format?: MemoryFormat | null }): Tensor
@@ -842,9 +838,6 @@ export interface TorchOperators {
   randn(size: readonly number[], o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null }): Tensor
   randn_like(self: Tensor, o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null; memory_format?: MemoryFormat | null }): Tensor
   randperm(n: number, o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null }): Tensor
-  range(start: Scalar, end: Scalar, step?: Scalar, o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null }): Tensor
-  range(start: Scalar, end: Scalar, o?: { step?: Scalar; dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null }): Tensor
-  range(start: Scalar, end: Scalar, o?: { dtype?: DType | null; device?: Device | null; pin_memory?: boolean | null }): Tensor
   ravel(self: Tensor): Tensor
   real(self: Tensor): Tensor
   reciprocal(self: Tensor): Tensor
@@ -1102,12 +1095,8 @@ export interface TorchOperators {
   tan_(self: Tensor): Tensor
   tanh(self: Tensor): Tensor
   tanh_(self: Tensor): Tensor
-  tensor_split(self: Tensor, sections: number, dim?: number): Tensor[]
-  tensor_split(self: Tensor, sections: number, o?: { dim?: number }): Tensor[]
   tensor_split(self: Tensor, indices: readonly number[], dim?: number): Tensor[]
   tensor_split(self: Tensor, indices: readonly number[], o?: { dim?: number }): Tensor[]
-  tensor_split(self: Tensor, tensor_indices_or_sections: Tensor, dim?: number): Tensor[]
-  tensor_split(self: Tensor, tensor_indices_or_sections: Tensor, o?: { dim?: number }): Tensor[]
   tensordot(self: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[]): Tensor
   threshold(self: Tensor, threshold: Scalar, value: Scalar): Tensor
   threshold_(self: Tensor, threshold: Scalar, value: Scalar): Tensor
@@ -1325,7 +1314,6 @@ export interface TensorOperators {
   cauchy_(o?: { median?: number; sigma?: number }): Tensor
   ceil(): Tensor
   ceil_(): Tensor
-  chalf(o?: { memory_format?: MemoryFormat | null }): Tensor
   cholesky(upper?: boolean): Tensor
   cholesky(o?: { upper?: boolean }): Tensor
   cholesky_inverse(upper?: boolean): Tensor
@@ -1875,12 +1863,8 @@ export interface TensorOperators {
   tan_(): Tensor
   tanh(): Tensor
   tanh_(): Tensor
-  tensor_split(sections: number, dim?: number): Tensor[]
-  tensor_split(sections: number, o?: { dim?: number }): Tensor[]
   tensor_split(indices: readonly number[], dim?: number): Tensor[]
   tensor_split(indices: readonly number[], o?: { dim?: number }): Tensor[]
-  tensor_split(tensor_indices_or_sections: Tensor, dim?: number): Tensor[]
-  tensor_split(tensor_indices_or_sections: Tensor, o?: { dim?: number }): Tensor[]
   tile(dims: readonly number[]): Tensor
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean): { values: Tensor; indices: Tensor }
   topk(k: number, o?: { dim?: number; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor }
@@ -2051,12 +2035,10 @@ ceil_ _ _
 celu _ -
 celu_ _ -
 chain_matmul _ -
-chalf - _
 channel_shuffle _ -
 cholesky _ _
 cholesky_inverse _ _
 cholesky_solve _ _
-choose_qparams_optimized _ -
 chunk _ _
 clamp _,Tensor _,Tensor
 clamp_ _,Tensor _,Tensor
@@ -2139,7 +2121,6 @@ einsum _ -
 elu _ -
 elu_ _ -
 embedding _ -
-embedding_bag _,padding_idx -
 embedding_renorm_ _ -
 empty memory_format -
 empty_like _ -
@@ -2529,7 +2510,6 @@ randn _ -
 randn_like _ -
 random_ - from,to,_
 randperm _ -
-range step,_ -
 ravel _ _
 real _ -
 reciprocal _ _
@@ -2704,7 +2684,7 @@ tan _ _
 tan_ _ _
 tanh _ _
 tanh_ _ _
-tensor_split sections,indices,tensor_indices_or_sections sections,indices,tensor_indices_or_sections
+tensor_split indices indices
 tensordot _ -
 threshold _ -
 threshold_ _ -
