@@ -177,7 +177,7 @@ export function invoke(operator: Operator, self: Tensor | undefined, args: reado
 }
 
 function isOptions(value: unknown): value is Options {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (typeof value !== 'object' || value === null || value instanceof Tensor || Array.isArray(value)) return false
   const prototype = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null
 }
@@ -363,11 +363,13 @@ function write(operator: Operator, slot: Slot, value: unknown, at: number): numb
         words[at + 3 + 2 * i] = value[i]
       }
       return at + 2 + 2 * value.length
-    case K_STRING:
-      if (typeof value !== 'string') return -1
+    case K_STRING: {
+      const id = typeof value === 'string' ? intern(value) : -1
+      if (id < 0) return -1
       words[at] = STRING
-      words[at + 1] = intern(value)
+      words[at + 1] = id
       return at + 2
+    }
     case K_MEMORY_FORMAT:
       if (typeof value !== 'string' || !Object.hasOwn(memoryFormats, value)) return -1
       words[at] = INT
@@ -380,10 +382,11 @@ function write(operator: Operator, slot: Slot, value: unknown, at: number): numb
 
 const interned = new Map<string, number>()
 
+/** The number of a string that the engine keeps for good; -1 for what no operator's mode or equation can be. */
 function intern(text: string): number {
   let id = interned.get(text)
   if (id === undefined) {
-    if (text.length > 256 || interned.size > 4096) return -1
+    if (text.length > 1024 || interned.size > 65536) return -1
     id = native.intern(text)
     interned.set(text, id)
   }
@@ -395,43 +398,48 @@ function freed(operator: Operator, where: string, argument: string): ArgumentErr
 }
 
 function run(overload: Overload): unknown {
-  native.call()
-  const { words } = native
-  if (overload.single) {
-    const tag = words[1]!
-    if (tag === TENSOR) return new Tensor(words[2]!)
-    if (tag === SAME) return takeWritten(overload, words[2]!)
-    return null
+  if (!overload.writes) {
+    native.call()
+    return results(overload)
   }
+  try {
+    native.call()
+    return results(overload)
+  } finally {
+    written.length = 0
+  }
+}
+
+function results(overload: Overload): unknown {
+  const { words } = native
+  if (overload.single && words[1] === TENSOR) return new Tensor(words[2]!)
   const count = words[0]!
   let at = 1
-  const results: unknown[] = []
+  const list: unknown[] = []
   for (let r = 0; r < count; r++) {
     const tag = words[at++]!
-    if (tag === NONE) results.push(null)
-    else if (tag === TENSOR) results.push(new Tensor(words[at++]!))
-    else if (tag === SAME) results.push(takeWritten(overload, words[at++]!))
-    else if (tag === BOOL) results.push(words[at++] !== 0)
-    else if (tag === INT) results.push(overload.resultKinds[r] === 'dtype' ? dtypeName(words[at++]!) : words[at++])
-    else if (tag === DOUBLE) results.push(words[at++])
+    if (tag === NONE) list.push(null)
+    else if (tag === TENSOR) list.push(new Tensor(words[at++]!))
+    else if (tag === SAME) list.push(takeWritten(overload, words[at++]!))
+    else if (tag === BOOL) list.push(words[at++] !== 0)
+    else if (tag === INT) list.push(overload.resultKinds[r] === 'dtype' ? dtypeName(words[at++]!) : words[at++])
+    else if (tag === DOUBLE) list.push(words[at++])
     else {
       const length = words[at++]!
-      const list: unknown[] = []
-      for (let i = 0; i < length; i++) list.push(words[at++])
-      results.push(tag === TENSORS ? list.map(h => (h === 0 ? null : new Tensor(h as number))) : list)
+      const parts = Array.from(words.subarray(at, at + length))
+      at += length
+      list.push(tag === TENSORS ? parts.map(handle => (handle === 0 ? null : new Tensor(handle))) : parts)
     }
   }
-  if (overload.writes) written.length = 0
   if (count === 0) return undefined
-  if (count === 1) return results[0]
-  if (overload.names[0] === null) return results
-  return Object.fromEntries(results.map((result, i) => [overload.names[i] ?? String(i), result]))
+  if (count === 1) return list[0]
+  if (overload.names[0] === null) return list
+  return Object.fromEntries(list.map((result, i) => [overload.names[i] ?? String(i), result]))
 }
 
 /** An in-place operator gives back the very object it was called on. */
 function takeWritten(overload: Overload, at: number): unknown {
   const value = written[at]
-  if (overload.single) written.length = 0
   if (overload.reshapes && value instanceof Tensor) value.forget()
   return value
 }
