@@ -5,6 +5,8 @@ import { characters, isSeparator, words } from './words.js'
 
 /** A match of characters this short between two changes of a word is chance, and is merged into them. */
 const SHORTEST_INNER_MATCH = 3
+/** Characters inside a replaced word count as kept only if at least half do: `of` → `our` is another word, `colour` → `color` not. */
+const LARGEST_SHARE = 0.5
 /** Replaced stretches longer than this (UTF-16 units, both sides) are not searched by character, only trimmed. */
 const LONGEST_BY_CHARACTER = 4096
 const MAX_CHARACTER_EDITS = 128
@@ -12,12 +14,12 @@ const MAX_CHARACTER_EDITS = 128
 /**
  * The minimal edit that turns a draft into its final text, as `method.md` §3 defines it.
  *
- * Words are aligned first. Inside replaced words characters are aligned, and taken where that edits fewer UTF-16 units.
- * Matches of only white space or punctuation between two changes are merged into them. An insertion or deletion that could
+ * Words are aligned first. Inside replaced words characters are aligned, and taken where that edits at most half as many UTF-16
+ * units as the words: a letter or two that unlike words share would otherwise be called kept. Matches of only white space or punctuation between two changes are merged into them. An insertion or deletion that could
  * stand on either side of a white space takes the leading one, since that is where most tokenizers cut.
  *
  * Replaying the operations on the draft gives the final text (see `replay`). They are ordered and disjoint, do not touch one
- * another, cut no surrogate pair, and edit no more units than replacing everything between the common start and end would.
+ * another, cut no surrogate pair, and edit no more units than replacing all words between the common first and last ones would.
  * Time grows about linearly: see `align` for what is done beyond its limits.
  *
  * @param draft well-formed text (`toWellFormed()` first)
@@ -31,9 +33,7 @@ export function diffTexts(draft: string, final: string): EditOp[] {
   if (draft === final) return []
   const ops: EditOp[] = []
   for (const block of changedBlocks(words(draft), words(final))) ops.push(...refine(draft, final, block))
-  const merged = leadWithSpace(draft, final, mergeAcrossSeparators(draft, ops))
-  const plain = trimmed(draft, final, [0, draft.length, 0, final.length])
-  return plain && editedCharacters([plain]) < editedCharacters(merged) ? [plain] : merged
+  return leadWithSpace(draft, final, mergeAcrossSeparators(draft, ops))
 }
 
 /** Aligns two lists of pieces and gives the differing blocks in UTF-16 units of the joined pieces. */
@@ -61,32 +61,30 @@ function starts(pieces: readonly string[]): number[] {
   return offsets
 }
 
-/** The operations inside one differing block: by character if that edits fewer units, else the whole block. */
+/** The operations inside one differing block: by character if at least half of what it holds stays, else the whole block. */
 function refine(draft: string, final: string, block: Block): EditOp[] {
   const [a0, a1, b0, b1] = block
   const whole = editOp([a0, a1], [b0, b1])!
   if (whole.op !== 'replace') return [whole]
-  const ends = trimmed(draft, final, block)
-  const choices = [ends ? [ends] : [], [whole]]
-  if (a1 - a0 + (b1 - b0) <= LONGEST_BY_CHARACTER) {
-    const inner: EditOp[] = []
-    for (const [c0, c1, d0, d1] of changedBlocks(
-      characters(draft.slice(a0, a1)),
-      characters(final.slice(b0, b1)),
-      MAX_CHARACTER_EDITS,
-    )) {
-      const op = editOp([a0 + c0, a0 + c1], [b0 + d0, b0 + d1])!
-      const last = inner.at(-1)
-      if (last && op.draft[0] - last.draft[1] < SHORTEST_INNER_MATCH) inner[inner.length - 1] = joined(last, op)
-      else inner.push(op)
-    }
-    choices.unshift(inner)
+  const inner =
+    a1 - a0 + (b1 - b0) <= LONGEST_BY_CHARACTER ? byCharacter(draft, final, block) : trimmed(draft, final, block)
+  return editedCharacters(inner) <= LARGEST_SHARE * editedCharacters([whole]) ? inner : [whole]
+}
+
+function byCharacter(draft: string, final: string, [a0, a1, b0, b1]: Block): EditOp[] {
+  const ops: EditOp[] = []
+  const [a, b] = [characters(draft.slice(a0, a1)), characters(final.slice(b0, b1))]
+  for (const [c0, c1, d0, d1] of changedBlocks(a, b, MAX_CHARACTER_EDITS)) {
+    const op = editOp([a0 + c0, a0 + c1], [b0 + d0, b0 + d1])!
+    const last = ops.at(-1)
+    if (last && op.draft[0] - last.draft[1] < SHORTEST_INNER_MATCH) ops[ops.length - 1] = joined(last, op)
+    else ops.push(op)
   }
-  return choices.reduce((best, ops) => (editedCharacters(ops) < editedCharacters(best) ? ops : best))
+  return ops
 }
 
 /** One operation from the first differing character of a block to the last. */
-function trimmed(draft: string, final: string, block: Block): EditOp | undefined {
+function trimmed(draft: string, final: string, block: Block): EditOp[] {
   let [a0, a1, b0, b1] = differingMiddle(block, (i, j) => draft.charCodeAt(i) === final.charCodeAt(j))
   if (cutsPair(draft, a0) || cutsPair(final, b0)) {
     a0--
@@ -96,7 +94,8 @@ function trimmed(draft: string, final: string, block: Block): EditOp | undefined
     a1++
     b1++
   }
-  return editOp([a0, a1], [b0, b1])
+  const op = editOp([a0, a1], [b0, b1])
+  return op ? [op] : []
 }
 
 /** Whether a cut at this place would part the two halves of a surrogate pair. */

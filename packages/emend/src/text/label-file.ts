@@ -45,7 +45,8 @@ export async function labelFile(
         throw new Interrupted('stopped; labels are made in one go, so run the same command again')
       ratios += labelled.edit_ratio
       await write(`${JSON.stringify(labelled)}\n`)
-      options.onPair?.(++report.pairs)
+      report.pairs++
+      options.onPair?.(report.pairs)
     }
   })
   if (report.pairs > 0) report.meanEditRatio = ratios / report.pairs

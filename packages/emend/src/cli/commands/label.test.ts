@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { trainTokenizer } from '../../text/train.js'
+import { labelFile, Tokenizer, trainTokenizer } from '../../text/index.js'
 import { labelCommand } from './label.js'
 
 let folder: string
@@ -104,4 +104,15 @@ it('writes the whole file, many batches long, in order', async () => {
     .map(line => JSON.parse(line))
   expect(lines.map(line => line.edits[0].draft[0])).toEqual(pairs.map(({ draft }) => draft.length))
   expect(readdirSync(join(folder, 'new'))).toEqual(['labels.jsonl'])
+})
+
+it('reports what was labelled', async () => {
+  const file = write('few.jsonl', { draft: 'ab', final: 'axb' }, { draft: 'a', final: 'b' })
+  const out = join(folder, 'few.out.jsonl')
+  // One of five tokens, then two of two.
+  expect(await labelFile(file, await Tokenizer.load(folder), { out })).toEqual({
+    pairs: 2,
+    meanEditRatio: (1 / 5 + 1) / 2,
+    repaired: 0,
+  })
 })
