@@ -29,10 +29,10 @@ describe('Concierge on its 805 test prompts', () => {
     expect(winRate(stay => flawless.demonstration(stay, 0))).toBeGreaterThan(90)
   })
 
-  it('has demonstrations a little below its references', () => {
+  it('has demonstrations about as good as its references', () => {
     const win = winRate(stay => concierge.demonstration(stay, 0))
-    expect(win).toBeGreaterThan(38)
-    expect(win).toBeLessThan(48)
+    expect(win).toBeGreaterThan(42)
+    expect(win).toBeLessThan(52)
   })
 
   it('has demonstrations with defects at the stated rates', () => {
@@ -72,9 +72,12 @@ describe('Concierge on its 805 test prompts', () => {
   })
 
   it('has preferences and edits of like accuracy at the default noise', () => {
+    // drafts like those of a model that imitates demonstrations: a third more defects
+    const rates = Object.fromEntries(Object.entries(DEFAULTS.rates).map(([kind, p]) => [kind, p * 1.3]))
+    const model = conciergeWorld({ rates })
     const labels = concierge.stays('pairs', 1, 3_000).map(stay => {
-      const a = { text: concierge.demonstration(stay, 'a'), ended: true }
-      const b = { text: concierge.demonstration(stay, 'b'), ended: true }
+      const a = { text: model.demonstration(stay, 'a'), ended: true }
+      const b = { text: model.demonstration(stay, 'b'), ended: true }
       const preference = concierge.prefer(stay, a, b, 0)
       const rejected = preference.chosen === 'a' ? b : a
       return { preference, edit: concierge.edit(stay, rejected.text, rejected.ended, 0) }

@@ -18,11 +18,11 @@ export interface ConciergeOptions extends StayOptions {
 export const DEFAULTS: ConciergeOptions = {
   // four rows and at least two questions: with one question, 'only the first answer' would be flawless
   topics: 4,
-  asked: [0, 0.7, 0.3],
+  asked: [0, 0.8, 0.2],
   rates: {
     name: 0.1,
     value: 0.15, // per asked topic
-    omission: 0.1, // per asked topic
+    omission: 0.06, // per asked topic
     clause: 0.08, // per asked topic
     repeat: 0.12,
     claim: 0.25,
@@ -48,6 +48,6 @@ export const DEFAULTS: ConciergeOptions = {
     unparsed: 1,
     unfinished: 1,
   },
-  reference: { candidates: 6, rank: 3 },
-  noise: { flip: 0.25, miss: 0.25, touch: 0.25, harm: 0.5 },
+  reference: { candidates: 5, rank: 3 },
+  noise: { flip: 0.15, miss: 0.3, touch: 0.6, harm: 0.7 },
 }
