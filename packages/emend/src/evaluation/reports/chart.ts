@@ -76,7 +76,9 @@ export function thin(points: readonly [number, number][], most = 600): [number, 
 
 /** Round numbers (1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`, about five of them. */
 export function ticks(low: number, high: number): number[] {
-  const span = high - low || Math.abs(high) || 1
+  const size = Math.max(Math.abs(low), Math.abs(high))
+  // Values that floating point can hardly tell apart are drawn as one.
+  const span = size < 1e-100 ? 1 : high - low > 1e-9 * size ? high - low : size
   const power = 10 ** Math.floor(Math.log10(span / 4))
   const step = [1, 2, 5, 10].map(factor => factor * power).find(size => span / size <= 5)!
   const first = Math.floor(low / step + 1e-9)
