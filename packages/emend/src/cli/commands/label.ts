@@ -33,12 +33,17 @@ export function labelCommand(): Command {
     const tokenizer = await Tokenizer.load(options.tokenizer)
     const signal = interruptSignal()
     const line = progress('label', 0, 'pairs')
+    process.stdout.on('error', () => {}) // the write that failed says so
     const report = await labelFile(file, tokenizer, {
       out: options.out ?? process.stdout,
       signal,
       // Live lines and results on one terminal would get into each other's way.
       ...((options.out || !process.stdout.isTTY) && { onPair: (done: number) => line.update(done) }),
+    }).catch((error: NodeJS.ErrnoException) => {
+      // `emend label … | head`: the reader has what it wanted.
+      if (error.code !== 'EPIPE') throw error
     })
+    if (!report) return
     const { pairs, meanEditRatio, repaired } = report
     const mended = repaired > 0 ? `; ${repaired} lone surrogates became U+FFFD` : ''
     line.update(pairs)
