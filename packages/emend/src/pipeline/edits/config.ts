@@ -32,7 +32,9 @@ export const editsConfig = z.strictObject({
     .describe('the tokenizer, trained on the training texts'),
   model: z
     .strictObject({
-      path: path().optional().describe('a Hugging Face folder to start from; without it a model is trained from scratch'),
+      path: path()
+        .optional()
+        .describe('a Hugging Face folder to start from; without it a model is trained from scratch'),
       layers: count(4, 'decoder layers of a model from scratch'),
       hidden_size: count(192, 'its width'),
       heads: count(6, 'its attention heads'),
@@ -48,7 +50,9 @@ export const editsConfig = z.strictObject({
     .enum(paymentNames)
     .default('token-mean' satisfies PaymentName)
     .describe('where PPO is paid: at the last token, at every token, its mean, or spread evenly'),
-  ppo: ppoConfig.prefault({ steps: 20, rollouts: 64, minibatch_size: 32 }).describe('PPO on the beginnings of the training texts'),
+  ppo: ppoConfig
+    .prefault({ steps: 20, rollouts: 64, minibatch_size: 32 })
+    .describe('PPO on the beginnings of the training texts'),
   evaluate: z
     .strictObject({ prompts: count(400, 'dev prompts on which the policy is measured before and after PPO') })
     .prefault({})

@@ -4,27 +4,24 @@ import type { Edit } from '@emend/edits'
 import type { Device } from '@emend/torch'
 import { pairsFromEdits, promptText } from '../../algorithms/edit-pairs.js'
 import type { Pair } from '../../algorithms/pairs.js'
-import { ppo } from '../../algorithms/ppo.js'
 import { trainReward } from '../../algorithms/reward.js'
 import { responseLogprobs, sft } from '../../algorithms/sft.js'
+import { align } from '../../align.js'
 import { firstThird, readEdits, splitFile } from '../../data/index.js'
 import { EmendError } from '../../errors.js'
 import { mean, repeats, rewardMetrics } from '../../evaluation/index.js'
 import { LanguageModel } from '../../language-model.js'
-import { scalarFrom, valueFrom } from '../../models/index.js'
-import { fitCalibration, learnedReward } from '../../rewards/paid.js'
+import { scalarFrom } from '../../models/index.js'
+import { learnedReward } from '../../rewards/paid.js'
 import { paymentOf } from '../../rewards/payments/index.js'
 import { RewardModel } from '../../rewards/reward-model.js'
 import { baselines, scorePairs } from '../../rewards/score-pairs.js'
 import { trainTokenizer } from '../../text/index.js'
 import type { Stage, StageContext } from '../stage.js'
-import { runOf, useThreads } from '../stage-run.js'
+import { runOf, runOptions, useThreads } from '../stage-run.js'
 import type { EditsConfig } from './config.js'
 
 const SPECIALS = ['<pad>', '<bos>', '<eos>'] as const
-/** Samples on which the reward is centred and scaled. */
-const CALIBRATION = 256
-
 export function editsStages(config: EditsConfig): Stage[] {
   const { seed, data, model } = config
   const files = [data.train, data.dev]
@@ -36,7 +33,12 @@ export function editsStages(config: EditsConfig): Stage[] {
       files: [...files, ...Object.values(from)],
       run: context => supervised(config, context),
     },
-    { name: 'reward', needs: ['sft'], inputs: { seed, reward: config.reward }, run: context => reward(config, context) },
+    {
+      name: 'reward',
+      needs: ['sft'],
+      inputs: { seed, reward: config.reward },
+      run: context => reward(config, context),
+    },
     {
       name: 'ppo',
       needs: ['sft', 'reward'],
@@ -67,7 +69,10 @@ async function editsOf(config: EditsConfig, split: 'train' | 'dev') {
 async function pairsOf(edits: readonly Edit[], model: LanguageModel): Promise<{ pairs: Pair[]; tooLong: number }> {
   const [eos] = model.eos
   if (eos === undefined) throw new EmendError('the model has no end-of-text token, so no response could ever end')
-  const pairs = (await pairsFromEdits(edits, model.tokenizer, eos)).map(pair => ({ ...pair, prompt: begun(pair.prompt, model) }))
+  const pairs = (await pairsFromEdits(edits, model.tokenizer, eos)).map(pair => ({
+    ...pair,
+    prompt: begun(pair.prompt, model),
+  }))
   const fits = ({ prompt, chosen, rejected }: Pair) =>
     prompt.length + Math.max(chosen.ids.length, rejected.ids.length) <= model.decoder.config.maxPositions
   const kept = pairs.filter(fits)
@@ -78,13 +83,16 @@ async function pairsOf(edits: readonly Edit[], model: LanguageModel): Promise<{ 
 function begun(prompt: Int32Array, model: LanguageModel): Int32Array {
   const { bos } = model.decoder.config
   if (bos !== null) return Int32Array.of(bos, ...prompt)
-  if (prompt.length === 0) throw new EmendError('an edit without a prompt needs a model with a beginning-of-text token (bos_token_id)')
+  if (prompt.length === 0)
+    throw new EmendError('an edit without a prompt needs a model with a beginning-of-text token (bos_token_id)')
   return prompt
 }
 
 /** What the policy is asked to continue: each edit's prompt, or else the first third of its final text. */
 async function promptsOf(edits: readonly Edit[], model: LanguageModel): Promise<Int32Array[]> {
-  const texts = edits.map(edit => promptText(edit) || firstThird(edit.final).prompt || firstThird(edit.draft).prompt).filter(text => text !== '')
+  const texts = edits
+    .map(edit => promptText(edit) || firstThird(edit.final).prompt || firstThird(edit.draft).prompt)
+    .filter(text => text !== '')
   const room = model.decoder.config.maxPositions / 2
   return (await model.encode(texts)).map(ids => begun(ids, model)).filter(ids => ids.length <= room)
 }
@@ -92,7 +100,8 @@ async function promptsOf(edits: readonly Edit[], model: LanguageModel): Promise<
 async function supervised(config: EditsConfig, context: StageContext): Promise<unknown> {
   useThreads(context)
   const { edits, report } = await editsOf(config, 'train')
-  if (edits.length === 0) throw new EmendError(`${config.data.train}: no edits to learn from (${report.read} records read)`)
+  if (edits.length === 0)
+    throw new EmendError(`${config.data.train}: no edits to learn from (${report.read} records read)`)
   const model = config.model.path
     ? await LanguageModel.load(config.model.path, { device: deviceOf(config) })
     : await fromScratch(edits, config, context)
@@ -105,22 +114,35 @@ async function supervised(config: EditsConfig, context: StageContext): Promise<u
   return { parameters, vocab_size: model.tokenizer.vocabSize, edits: counts, tooLong }
 }
 
-async function fromScratch(edits: readonly Edit[], config: EditsConfig, { folder }: StageContext): Promise<LanguageModel> {
+async function fromScratch(
+  edits: readonly Edit[],
+  config: EditsConfig,
+  { folder }: StageContext,
+): Promise<LanguageModel> {
   const texts = edits.flatMap(edit => [promptText(edit), edit.draft, edit.final]).filter(text => text !== '')
-  const tokenizer = await trainTokenizer(texts, { vocabSize: config.tokenizer.vocab_size, specials: [...SPECIALS], folder })
+  const tokenizer = await trainTokenizer(texts, {
+    vocabSize: config.tokenizer.vocab_size,
+    specials: [...SPECIALS],
+    folder,
+  })
   const { layers, hidden_size, heads, context } = config.model
   const shape = { layers, heads, hiddenSize: hidden_size, maxPositions: context, bos: tokenizer.idOf('<bos>') ?? null }
   return LanguageModel.create(tokenizer, shape, config.seed, deviceOf(config))
 }
 
-const modelIn = (folder: string, config: EditsConfig) => LanguageModel.load(join(folder, 'model'), { device: deviceOf(config) })
+const modelIn = (folder: string, config: EditsConfig) =>
+  LanguageModel.load(join(folder, 'model'), { device: deviceOf(config) })
 
 async function reward(config: EditsConfig, context: StageContext): Promise<unknown> {
   useThreads(context)
   const model = await modelIn(context.folderOf('sft'), config)
   const train = await pairsOf((await editsOf(config, 'train')).edits, model)
   const dev = await pairsOf((await editsOf(config, 'dev')).edits, model)
-  const learned = new RewardModel(scalarFrom(model.decoder, config.seed), config.reward.kind, model.tokenizer.fingerprint)
+  const learned = new RewardModel(
+    scalarFrom(model.decoder, config.seed),
+    config.reward.kind,
+    model.tokenizer.fingerprint,
+  )
   await trainReward(learned, train.pairs, config.reward, config.seed, runOf(context, 'reward model'))
   await learned.save(join(context.folder, 'model'))
   return {
@@ -136,34 +158,20 @@ async function policy(config: EditsConfig, context: StageContext): Promise<unkno
   useThreads(context)
   const base = await modelIn(context.folderOf('sft'), config)
   const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), { device: deviceOf(config) })
-  const payment = paymentOf(config.payment)
   const prompts = await promptsOf((await editsOf(config, 'train')).edits, base)
-  const sampled = prompts.slice(0, CALIBRATION)
-  const { max_new_tokens, temperature } = config.ppo
-  const samples = base.complete(sampled, { seed: config.seed, maxNewTokens: max_new_tokens, temperature })
-  const calibration = fitCalibration(
-    learned,
-    payment,
-    { prompts: sampled, responses: samples.map(sample => sample.ids) },
-    'samples of the SFT model',
-  )
-  const trained = base.clone()
-  await ppo(
-    {
-      policy: trained.decoder,
-      reference: base.decoder,
-      value: valueFrom(learned.scalar),
-      prompts,
-      reward: learnedReward(learned, payment, calibration),
-      eos: base.eos,
-      decode: ids => base.tokenizer.decode(ids),
-    },
-    config.ppo,
-    config.seed,
-    runOf(context, 'PPO'),
-  )
+  const { onProgress, signal, folder } = runOptions(context, 'PPO')
+  const trained = await align(base, {
+    ...config.ppo,
+    prompts,
+    reward: learned,
+    payment: config.payment,
+    seed: config.seed,
+    folder,
+    signal,
+    onProgress,
+  })
   await trained.save(join(context.folder, 'model'))
-  return { prompts: prompts.length, calibration }
+  return { prompts: prompts.length, calibration: learned.calibrations[config.payment] }
 }
 
 /** Mean reward, length, repeats and KL of replies to dev prompts, before and after PPO. */
