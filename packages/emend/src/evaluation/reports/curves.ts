@@ -9,7 +9,7 @@ const SHOWN: readonly [metric: string, title: string, unit?: string][] = [
   ['objective/scores', 'Reward', 'per reply'],
   ['objective/kl', 'KL to the reference', 'nats per reply'],
   ['response_length/mean', 'Length', 'tokens'],
-  ['response/repeats', 'Repeats'],
+  ['response/repeats', 'Repeated phrases', 'per reply'],
   ['objective/rlhf_reward', 'Reward less KL', 'per reply'],
   ['objective/entropy', 'Entropy', 'nats per reply'],
   ['objective/fraction_ended', 'Replies that ended'],

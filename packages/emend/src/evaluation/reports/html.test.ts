@@ -84,12 +84,12 @@ describe('report', () => {
   })
 
   it('shows the numbers of each arm, its interval and its failure', () => {
-    const page = report({ arms: [arm(), arm({ name: 'SFT', win_rate: 40, note: 'lost to all', repeats: 0.125 })] })
+    const page = report({ arms: [arm(), arm({ name: 'SFT', win_rate: 40, note: 'lost to all', repeats: 1.257 })] })
     expect(page).toContain('<b>51.3</b> ± 1.8')
     // 51.25 ± 1.96 · 1.8
     expect(page).toContain('95 % interval 47.7 to 54.8')
     expect(page).toContain('<span class="why">lost to all</span>')
-    expect(page).toContain('12.5 %')
+    expect(page).toContain('<td class="n">1.26</td>')
     expect(page).toContain('2m05s')
     expect(page).toMatch(/<tr class="best"><td><b>FG-PPO/)
     expect(page).toContain('title="wrong value: 30"')

@@ -76,7 +76,7 @@ function armTable(arms: readonly ArmRow[]): string {
   const rows = arms.map(arm => {
     const question = arm.question ? `<span class="question">${html(arm.question)}</span>` : ''
     const why = arm.note ? `<span class="why">${html(arm.note)}</span>` : ''
-    const repeats = arm.repeats === undefined ? '–' : `${figure(100 * arm.repeats, 1)} %`
+    const repeats = arm.repeats === undefined ? '–' : figure(arm.repeats, 2)
     return `<tr${arm.win_rate === best ? ' class="best"' : ''}><td><b>${html(arm.name)}</b>${question}${why}</td>
 <td>${winBar(arm)}</td><td class="n"><b>${figure(arm.win_rate, 1)}</b> ± ${figure(arm.standard_error, 1)}</td>
 <td class="n">${figure(arm.avg_length, 1)}</td><td class="n">${figure(arm.kl, 2)}</td>${hasRepeats ? `<td class="n">${repeats}</td>` : ''}

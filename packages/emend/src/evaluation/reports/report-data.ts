@@ -14,7 +14,7 @@ export interface ArmRow {
   avg_length: number
   /** Nats per reply, to the reference policy. */
   kl: number
-  /** Share of replies that repeat themselves. */
+  /** Repeated phrases per reply. */
   repeats?: number
   /** Count of each kind of defect. */
   defects: Record<string, number>

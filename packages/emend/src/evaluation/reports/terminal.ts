@@ -27,7 +27,7 @@ export function renderTable(arms: readonly ArmRow[], options: { colours?: Colour
     String(arm.n_total),
     figure(arm.avg_length, 1),
     figure(arm.kl, 2),
-    ...(hasRepeats ? [arm.repeats === undefined ? '' : `${figure(100 * arm.repeats, 1)}%`] : []),
+    ...(hasRepeats ? [arm.repeats === undefined ? '' : figure(arm.repeats, 2)] : []),
     ...kinds.map(kind => (arm.defects[kind] === undefined ? '' : figure(arm.defects[kind]!))),
     formatSeconds(arm.seconds),
   ])

@@ -1,6 +1,6 @@
-"""Makes tensorboard.base64: the events file that TensorBoard's own writer makes of the rows in tensorboard.test.ts.
+"""Makes events.base64: the events file that TensorBoard's own writer makes of the rows in tensorboard.test.ts.
 
-    pip install tensorboard && python tensorboard.py > tensorboard.base64
+    pip install tensorboard && python events.py > events.base64
 """
 import base64
 import io
