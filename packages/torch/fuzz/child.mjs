@@ -28,7 +28,8 @@ for (let i = from; i < to; i++) {
   const choose = chooser(seed, i)
   const label = `torch.${name}`
   scope(() => {
-    const { self, args } = makeCall(choose, schema, method, Math.floor(i / operators.length))
+    const round = Math.floor(i / operators.length) + (i % operators.length)
+    const { self, args } = makeCall(choose, schema, method, round)
     const words = `${i} ${method ? `${describe(self)}.${name}` : label}(${args.map(describe).join(', ')})  # ${overload || 'default overload'}`
     page.fill(' ')
     page.write(words)

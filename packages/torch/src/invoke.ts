@@ -480,8 +480,13 @@ function expected(slot: Slot): string[] {
 export function describe(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
-  if (value instanceof Tensor)
-    return value.disposed ? 'a freed Tensor' : `Tensor [${value.shape.join(', ')}] ${value.dtype}`
+  if (value instanceof Tensor) {
+    try {
+      return value.disposed ? 'a freed Tensor' : `Tensor [${value.shape.join(', ')}] ${value.dtype}`
+    } catch {
+      return 'an object made to look like a Tensor'
+    }
+  }
   if (typeof value === 'string') return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`
   if (typeof value === 'bigint') return `bigint ${value}n`
   if (Array.isArray(value)) {
