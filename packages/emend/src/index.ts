@@ -1,1 +1,17 @@
-export {}
+/** emend: align language models from edits. */
+export { type Edit, makeEdit } from '@emend/edits'
+export {
+  type AlignOptions,
+  align,
+  alignByDpo,
+  fineTune,
+  type TrainingOptions,
+  trainRewardModel,
+} from './align.js'
+export { pairsFromEdits } from './algorithms/edit-pairs.js'
+export type { Pair, Response } from './algorithms/pairs.js'
+export { readEdits, readPreferences, readPrompts } from './data/index.js'
+export { ConfigError, DataError, EmendError, Interrupted } from './errors.js'
+export { type Completion, LanguageModel } from './language-model.js'
+export { RewardModel } from './rewards/reward-model.js'
+export { Tokenizer, trainTokenizer } from './text/index.js'

@@ -86,6 +86,6 @@ export class LanguageModel {
   /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
   async save(folder: string): Promise<void> {
     await saveModel(folder, this.decoder)
-    await this.tokenizer.save(folder)
+    this.tokenizer.save(folder)
   }
 }

@@ -1,10 +1,10 @@
 /** Direct preference optimisation (Rafailov et al. 2023) on either kind of pair. */
-import { linear, tensor } from '@emend/torch'
+import { tensor } from '@emend/torch'
 import { z } from 'zod'
 import { type Decoder, logprobs, pack } from '../models/index.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
-import { Trainer } from '../training/trainer.js'
+import { annealed, Trainer } from '../training/trainer.js'
 import { bucketedBatches, microBatches } from './batches.js'
 import { dpoLoss } from './losses.js'
 import { bothSides, type Pair, pairLength } from './pairs.js'
@@ -40,7 +40,7 @@ export async function dpo(
   const trainer = new Trainer(policy.parameters(), {
     name: 'dpo',
     lr: config.learning_rate,
-    schedule: linear({ warmup: config.warmup_steps, total }),
+    schedule: annealed(config.warmup_steps, total),
     maxGradNorm: config.max_grad_norm,
     eps: 1e-5,
   })

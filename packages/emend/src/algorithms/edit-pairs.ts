@@ -18,7 +18,7 @@ export async function pairsFromEdits(edits: readonly Edit[], tokenizer: Tokenize
   return edits.map((edit, i) => {
     const sampled = edit.sampled?.tokenizer === tokenizer.fingerprint ? edit.sampled : undefined
     const ended = sampled?.ended ?? true
-    const draft = sampled ? draftAsSampled(edit, sampled.ids, ended, tokenizer, eos) : withEos(drafts[i] as TokenizedText, eos)
+    const draft = sampled ? asSampled(edit, sampled.ids, tokenizer) : withEos(drafts[i] as TokenizedText, eos)
     const final = withEos(finals[i] as TokenizedText, eos)
     return {
       id: edit.id,
@@ -31,13 +31,13 @@ export async function pairsFromEdits(edits: readonly Edit[], tokenizer: Tokenize
   })
 }
 
-/** The sampled ids with the characters each covers; the text they decode to is the draft that was edited. */
-function draftAsSampled(edit: Edit, ids: readonly number[], ended: boolean, tokenizer: Tokenizer, eos: number): TokenizedText {
-  const text = tokenizer.describe(ended ? ids.slice(0, -1) : ids)
-  if (text.text !== edit.draft) {
+/** The sampled ids, EOS among them, with the characters each covers; they must decode to the draft that was edited. */
+function asSampled(edit: Edit, ids: readonly number[], tokenizer: Tokenizer): TokenizedText {
+  const draft = tokenizer.locate(ids)
+  if (draft.text !== edit.draft) {
     throw new EmendError(`edit ${edit.id}: its sampled ids decode to another text than its draft`)
   }
-  return ended ? withEos(text, eos) : text
+  return draft
 }
 
 export function promptText(edit: Edit): string {

@@ -5,7 +5,7 @@
  * Sources: Schulman et al. 2017 (PPO), Ziegler et al. 2019 (KL to a reference), Xu et al. 2024 (token-level rewards).
  * What each logged metric means stands in docs/metrics.md.
  */
-import { linear, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
+import { noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { z } from 'zod'
 import { repeats } from '../evaluation/repeats.js'
 import { explainedVariance, mean, standardDeviation } from '../evaluation/statistics.js'
@@ -14,7 +14,7 @@ import { type Decoder, logprobs, mapInBatches, pack, responseRows, type ScalarMo
 import type { PaidReward } from '../rewards/paid.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
-import { type Part, type StepStats, Trainer } from '../training/trainer.js'
+import { annealed, type Part, type StepStats, Trainer } from '../training/trainer.js'
 import { microBatches, permutation } from './batches.js'
 import { AdaptiveKL, fixedKL, k3 } from './kl.js'
 import { policyLoss, valueLoss } from './losses.js'
@@ -75,7 +75,7 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     new Trainer(model.parameters(), {
       name,
       lr,
-      schedule: linear({ warmup: config.warmup_steps, total: updates }),
+      schedule: annealed(config.warmup_steps, updates),
       maxGradNorm: config.max_grad_norm,
       eps: 1e-5,
     })

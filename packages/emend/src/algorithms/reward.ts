@@ -1,5 +1,5 @@
 /** Training a reward model on pairs: edits (final ≻ draft) or preferences (chosen ≻ rejected). */
-import { linear, type Tensor } from '@emend/torch'
+import type { Tensor } from '@emend/torch'
 import { z } from 'zod'
 import { pack } from '../models/index.js'
 import { type RewardKind, rewardKinds } from '../rewards/objectives/index.js'
@@ -7,7 +7,7 @@ import type { RewardReading } from '../rewards/reading.js'
 import type { RewardModel } from '../rewards/reward-model.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
-import { Trainer } from '../training/trainer.js'
+import { annealed, Trainer } from '../training/trainer.js'
 import { bucketedBatches, microBatches } from './batches.js'
 import { bothSides, type Pair, pairLength } from './pairs.js'
 
@@ -31,7 +31,7 @@ export async function trainReward(model: RewardModel, pairs: readonly Pair[], co
   const trainer = new Trainer(model.parameters(), {
     name: 'reward',
     lr: config.learning_rate,
-    schedule: linear({ warmup: config.warmup_steps, total }),
+    schedule: annealed(config.warmup_steps, total),
     maxGradNorm: config.max_grad_norm,
     weightDecay: config.weight_decay,
     eps: 1e-5,

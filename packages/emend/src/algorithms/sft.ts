@@ -1,10 +1,9 @@
 /** Supervised fine-tuning: cross-entropy on the response, prompt masked. Also "SFT on the finals" of edits. */
-import { linear } from '@emend/torch'
 import { z } from 'zod'
 import { type Decoder, logprobs, mapInBatches, pack, responseRows } from '../models/index.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
-import { Trainer } from '../training/trainer.js'
+import { annealed, Trainer } from '../training/trainer.js'
 import { bucketedBatches, microBatches } from './batches.js'
 
 export const sftConfig = z.strictObject({
@@ -32,7 +31,7 @@ export async function sft(model: Decoder, examples: readonly Example[], config: 
   const trainer = new Trainer(model.parameters(), {
     name: 'sft',
     lr: config.learning_rate,
-    schedule: linear({ warmup: config.warmup_steps, total }),
+    schedule: annealed(config.warmup_steps, total),
     maxGradNorm: config.max_grad_norm,
     weightDecay: config.weight_decay,
     betas: [0.9, 0.98],

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSafetensors, scope, writeSafetensors } from '@emend/torch'
-import type { State, Stateful } from './stateful.js'
+import type { Stateful } from './stateful.js'
 
 interface Manifest {
   readonly step: number

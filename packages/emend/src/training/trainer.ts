@@ -1,5 +1,5 @@
 /** The step that every algorithm shares: micro-batches, clipping, schedule, optimizer, and a check for non-finite numbers. */
-import { AdamW, clipGradNorm, noGrad, type Schedule, scope, type Tensor } from '@emend/torch'
+import { AdamW, clipGradNorm, linear, noGrad, type Schedule, scope, type Tensor } from '@emend/torch'
 import { EmendError } from '../errors.js'
 import type { State, Stateful } from './stateful.js'
 
@@ -28,6 +28,9 @@ export interface StepStats {
   readonly gradNorm: number
   readonly lr: number
 }
+
+/** Rises over `warmup` steps (all of a shorter run), then falls linearly to 0 at `total`. */
+export const annealed = (warmup: number, total: number): Schedule => linear({ warmup: Math.min(warmup, total), total })
 
 /** A loss, a gradient or a reward stopped being a number; nothing was updated with it. */
 export class NonFiniteError extends EmendError {}

@@ -1,7 +1,30 @@
 /** Every command, in the order of `emend --help`. A new command is a file here and a line below. */
 
 import type { Command } from 'commander'
+import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
+import { dpoCommand } from './dpo.js'
+import { evaluateCommand } from './evaluate.js'
+import { generateCommand } from './generate.js'
 import { labelCommand } from './label.js'
+import { ppoCommand } from './ppo.js'
+import { rewardCommand } from './reward.js'
+import { runCommand } from './run.js'
+import { scoreCommand } from './score.js'
+import { searchCommand } from './search.js'
+import { sftCommand } from './sft.js'
 
-export const commands = (): Command[] => [labelCommand(), doctorCommand()]
+export const commands = (): Command[] => [
+  demoCommand(),
+  runCommand(),
+  searchCommand(),
+  labelCommand(),
+  sftCommand(),
+  rewardCommand(),
+  ppoCommand(),
+  dpoCommand(),
+  generateCommand(),
+  scoreCommand(),
+  evaluateCommand(),
+  doctorCommand(),
+]

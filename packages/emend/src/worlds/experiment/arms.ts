@@ -1,4 +1,5 @@
 /** The arms of the controlled experiment (docs/method.md): what each is trained on, by what, and what it asks. */
+import { UsageError } from '../../errors.js'
 import type { RewardKind } from '../../rewards/objectives/index.js'
 import type { PaymentName } from '../../rewards/payments/index.js'
 
@@ -49,4 +50,15 @@ export const armFolder = (arm: Arm): string => `arm-${arm.name.toLowerCase()}`
 /** The stage that trains the reward model of an arm; undefined where there is none. */
 export function rewardStage(arm: Arm): string | undefined {
   return arm.kind === 'ppo' && arm.reward !== 'oracle' ? `reward-${arm.pairs}-${arm.reward}` : undefined
+}
+
+/** The arms of a comma-separated list; all of them without one. */
+export function armsNamed(list: string | undefined): readonly Arm[] {
+  if (list === undefined) return ARMS
+  const names = list.split(',').map(name => name.trim())
+  const unknown = names.find(name => !ARMS.some(arm => arm.name === name))
+  if (unknown !== undefined) {
+    throw new UsageError(`no arm '${unknown}'; there are ${ARMS.map(arm => arm.name).join(', ')}`)
+  }
+  return ARMS.filter(arm => names.includes(arm.name))
 }

@@ -237,8 +237,30 @@ export interface RewardReport {
   /** On held-out pairs of both kinds, with noiseless labels. */
   readonly preferences: RewardMetrics
   readonly edits: RewardMetrics
+  /** A few held-out edits with the reward of every token of both sides. */
+  readonly shown: readonly ShownPair[]
   /** Accuracy of length alone and of the SFT model's log-probability alone, on the same pairs. */
   readonly baselines: Readonly<Record<PairSet, { length: PairAccuracy; logprob: PairAccuracy }>>
+}
+
+export interface ShownPair {
+  readonly prompt: string
+  readonly draft: readonly { text: string; reward: number }[]
+  readonly final: readonly { text: string; reward: number }[]
+}
+
+const SHOWN = 6
+
+function shownPairs(reward: RewardModel, pairs: readonly Pair[], { tokenizer }: LanguageModel): ShownPair[] {
+  const few = pairs.slice(0, SHOWN)
+  const scored = scorePairs(reward, few)
+  const tokens = (ids: Int32Array, rewards: Float32Array) =>
+    Array.from(ids, (id, t) => ({ text: tokenizer.tokenText(id), reward: Number((rewards[t] as number).toPrecision(4)) }))
+  return few.map((pair, i) => ({
+    prompt: tokenizer.decode(pair.prompt),
+    draft: tokens(pair.rejected.ids, scored[i]?.rejected as Float32Array),
+    final: tokens(pair.chosen.ids, scored[i]?.chosen as Float32Array),
+  }))
 }
 
 async function rewardModel(
@@ -274,6 +296,7 @@ async function rewardModel(
   }
   const [preferences, edits] = [await report('preferences'), await report('edits')]
   return {
+    shown: shownPairs(reward, await readPairs(folder, 'edits', 'held-out-', model), model),
     preferences: preferences.metrics,
     edits: edits.metrics,
     baselines: { preferences: preferences.baselines, edits: edits.baselines },

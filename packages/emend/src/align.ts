@@ -1,0 +1,136 @@
+/** The method in a few calls: edits → reward model → policy. The CLI's stages are these. */
+import type { Edit } from '@emend/edits'
+import { dpo as trainDpo, type DpoConfig, dpoConfig } from './algorithms/dpo.js'
+import { pairsFromEdits } from './algorithms/edit-pairs.js'
+import type { Pair } from './algorithms/pairs.js'
+import { type PpoConfig, type PpoParts, ppo, ppoConfig } from './algorithms/ppo.js'
+import { type RewardConfig, rewardConfig, trainReward } from './algorithms/reward.js'
+import { type SftConfig, sft, sftConfig } from './algorithms/sft.js'
+import { EmendError } from './errors.js'
+import type { LanguageModel } from './language-model.js'
+import { scalarFrom, valueFrom } from './models/index.js'
+import { fitCalibration, learnedReward } from './rewards/paid.js'
+import { type PaymentName, paymentOf } from './rewards/payments/index.js'
+import { RewardModel } from './rewards/reward-model.js'
+import { Run, type RunOptions } from './training/run.js'
+
+/** How a training call is seeded, watched, stopped and resumed; see `Run`. */
+export interface TrainingOptions extends RunOptions {
+  readonly seed?: number
+}
+
+/** The id that ends a response of `model`. */
+function endOf(model: LanguageModel): number {
+  const [eos] = model.eos
+  if (eos === undefined) throw new EmendError('the model has no end-of-text token (eos_token_id), so no response could ever end')
+  return eos
+}
+
+/** Pairs of ids from edits, or the pairs themselves. */
+const asPairs = (model: LanguageModel, data: readonly Edit[] | readonly Pair[]): Promise<readonly Pair[]> =>
+  isPairs(data) ? Promise.resolve(data) : pairsFromEdits(data, model.tokenizer, endOf(model))
+const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair[] => data.length > 0 && 'chosen' in (data[0] as object)
+
+/** Fine-tunes `model` in place on texts: each prompt followed by its response. */
+export async function fineTune(
+  model: LanguageModel,
+  texts: readonly { readonly prompt: string; readonly response: string }[],
+  config: Partial<SftConfig> = {},
+  { seed = 1, ...options }: TrainingOptions = {},
+): Promise<void> {
+  const eos = endOf(model)
+  const prompts = await model.encode(texts.map(text => text.prompt))
+  const responses = await model.encode(texts.map(text => text.response))
+  const examples = prompts.map((prompt, i) => ({ prompt, response: Int32Array.of(...(responses[i] as Int32Array), eos) }))
+  await sft(model.decoder, examples, sftConfig.parse(config), seed, new Run(options))
+}
+
+/** Trains a reward model, on the trunk of `model`, from edits (final ≻ draft) or from pairs. */
+export async function trainRewardModel(
+  model: LanguageModel,
+  data: readonly Edit[] | readonly Pair[],
+  config: Partial<RewardConfig> = {},
+  { seed = 1, ...options }: TrainingOptions = {},
+): Promise<RewardModel> {
+  if (data.length === 0) throw new EmendError('no edits to train a reward model on')
+  const settings = rewardConfig.parse(config)
+  const reward = new RewardModel(scalarFrom(model.decoder, seed), settings.kind, model.tokenizer.fingerprint)
+  await trainReward(reward, await asPairs(model, data), settings, seed, new Run(options))
+  return reward
+}
+
+export interface AlignOptions extends TrainingOptions, Partial<PpoConfig> {
+  /** Texts, or ids as they are. */
+  readonly prompts: readonly string[] | readonly Int32Array[]
+  readonly reward: RewardModel
+  /** Where the reward is paid; default `token-mean` for a token-level reward model, `terminal` for another. */
+  readonly payment?: PaymentName
+  readonly evaluate?: PpoParts['evaluate']
+}
+
+/** How many samples of the model a reward is centred and scaled on. */
+const CALIBRATION_SAMPLES = 256
+
+/**
+ * PPO from `model`, which stays as it is and serves as the reference.
+ *
+ * The reward is centred and scaled on samples of `model` first: with token rewards the level decides whether long or short
+ * answers pay, and the scale how much the KL penalty weighs.
+ *
+ * @returns the aligned model
+ * @throws EmendError when the reward model reads another tokenizer's ids
+ */
+export async function align(model: LanguageModel, options: AlignOptions): Promise<LanguageModel> {
+  const { prompts: given, reward, seed = 1, evaluate, folder, checkpointEvery, signal, onProgress, ...rest } = options
+  const { payment: name = reward.objective.kind === 'token' ? 'token-mean' : 'terminal', ...settings } = rest
+  if (reward.tokenizer !== model.tokenizer.fingerprint) {
+    throw new EmendError('the reward model was trained with another tokenizer than the model has: train it on this model')
+  }
+  const config = ppoConfig.parse(settings)
+  const payment = paymentOf(name)
+  const prompts = typeof given[0] === 'string' ? await model.encode(given as readonly string[]) : (given as readonly Int32Array[])
+  if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
+  const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
+  const samples = model.complete(sampled, { seed, maxNewTokens: config.max_new_tokens, temperature: config.temperature })
+  const calibration = fitCalibration(
+    reward,
+    payment,
+    { prompts: sampled, responses: samples.map(sample => sample.ids) },
+    'samples of the reference model',
+  )
+  const aligned = model.clone()
+  await ppo(
+    {
+      policy: aligned.decoder,
+      reference: model.decoder,
+      value: valueFrom(reward.scalar),
+      prompts,
+      reward: learnedReward(reward, payment, calibration),
+      eos: model.eos,
+      decode: ids => model.tokenizer.decode(ids),
+      ...(evaluate && { evaluate }),
+    },
+    config,
+    seed,
+    new Run({
+      ...(folder !== undefined && { folder }),
+      ...(checkpointEvery !== undefined && { checkpointEvery }),
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    }),
+  )
+  return aligned
+}
+
+/** DPO from `model`, which stays as it is and serves as the reference. */
+export async function alignByDpo(
+  model: LanguageModel,
+  data: readonly Edit[] | readonly Pair[],
+  config: Partial<DpoConfig> = {},
+  { seed = 1, ...options }: TrainingOptions = {},
+): Promise<LanguageModel> {
+  if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
+  const aligned = model.clone()
+  await trainDpo(aligned.decoder, model.decoder, await asPairs(model, data), dpoConfig.parse(config), seed, new Run(options))
+  return aligned
+}

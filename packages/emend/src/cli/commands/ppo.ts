@@ -1,0 +1,44 @@
+/** `emend ppo`: PPO with a reward at every token. */
+import { join } from 'node:path'
+import { Command } from 'commander'
+import type { PaymentName } from '../../rewards/payments/index.js'
+import { UsageError } from '../../errors.js'
+import { examples, groups } from '../output.js'
+import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
+
+export function ppoCommand(): Command {
+  const command = new Command('ppo')
+    .helpGroup(groups.training)
+    .description('train a policy by PPO on a reward model; the reward is centred and scaled on samples first')
+    .requiredOption('--reward DIR', 'a reward model, as `emend reward` writes it (OUT/model)')
+    .requiredOption('--prompts FILE', 'JSON Lines of {prompt}, or a text file with one on each line')
+    .option('--payment NAME', 'where the reward is paid: terminal, token, token-mean, uniform')
+  return withTrainingOptions(command)
+    .addHelpText(
+      'after',
+      examples(
+        ['emend ppo --model base --reward runs/reward/model --prompts prompts.jsonl --out runs/ppo', 'fine-grained PPO'],
+        ['emend ppo … --payment terminal --set kl_coef=0.05', 'ordinary PPO, a looser leash'],
+      ),
+    )
+    .action(async (flags: TrainingFlags & { reward: string; prompts: string; payment?: PaymentName }) => {
+      const [{ ppoConfig }, { align, LanguageModel, RewardModel, readPrompts }] = await Promise.all([
+        import('../../algorithms/ppo.js'),
+        import('../../index.js'),
+      ])
+      const config = await settings(ppoConfig, flags)
+      if (!config) return
+      const run = await beginRun(ppoConfig, config, flags, `ppo ${flags.payment ?? ''}`.trim(), [flags.model, flags.reward, flags.prompts])
+      const model = await LanguageModel.load(flags.model, deviceOption(flags))
+      const reward = await RewardModel.load(flags.reward, deviceOption(flags))
+      const { prompts } = await readPrompts(flags.prompts)
+      const texts = prompts.map(({ id, prompt }) => {
+        if (typeof prompt === 'string') return prompt
+        throw new UsageError(`prompt ${id} is a conversation; apply a chat template first`)
+      })
+      const { payment } = flags
+      const aligned = await align(model, { ...config, ...run, prompts: texts, reward, ...(payment && { payment }) })
+      await aligned.save(join(flags.out, 'model'))
+      await report(flags, { model: join(flags.out, 'model'), prompts: texts.length, steps: config.steps })
+    })
+}

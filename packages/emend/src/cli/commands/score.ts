@@ -1,0 +1,60 @@
+/** `emend score`: what a reward model thinks of every token of a response. */
+import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { Command } from 'commander'
+import { EmendError } from '../../errors.js'
+import { heatLine } from '../../evaluation/reports/terminal.js'
+import { type CommonOptions, withCommonOptions } from '../options.js'
+import { examples, groups, print, printJson } from '../output.js'
+import { deviceOption } from '../training.js'
+
+interface Flags extends CommonOptions {
+  reward: string
+  tokenizer?: string
+  prompt: string
+  response: string
+  eos: boolean
+}
+
+export function scoreCommand(): Command {
+  const command = new Command('score')
+    .helpGroup(groups.models)
+    .description('rewards of every token of a response, as a heat map or as JSON')
+    .requiredOption('--reward DIR', 'a reward model, as `emend reward` writes it (OUT/model)')
+    .requiredOption('--prompt TEXT', 'the prompt')
+    .requiredOption('--response TEXT', 'the response')
+    .option('--tokenizer PATH', 'tokenizer.json, where the reward model has none beside it')
+    .option('--no-eos', 'the response was cut off: score it without its end')
+  return withCommonOptions(command, 'device')
+    .addHelpText('after', examples(["emend score --reward runs/reward/model --prompt 'Q:' --response 'A.'", 'a heat map']))
+    .action(async (flags: Flags) => {
+      const { RewardModel, Tokenizer } = await import('../../index.js')
+      const reward = await RewardModel.load(flags.reward, deviceOption(flags))
+      const tokenizer = await Tokenizer.load(flags.tokenizer ?? tokenizerBeside(flags.reward))
+      if (tokenizer.fingerprint !== reward.tokenizer) {
+        throw new EmendError(`${flags.reward} was trained with another tokenizer; name its own with --tokenizer`)
+      }
+      const prompt = await tokenizer.encode(flags.prompt)
+      const response = await tokenizer.encode(flags.response)
+      const [eos] = flags.eos ? reward.scalar.config.eos : []
+      const ids = eos === undefined ? response.ids : Int32Array.of(...response.ids, eos)
+      const [read] = reward.readAll([prompt.ids], [ids])
+      const end = response.text.length
+      const tokens = Array.from(ids, (id, i) => {
+        const [start, stop] = response.cover[i] ?? [end, end]
+        const text = i < response.ids.length ? response.text.slice(response.tile[i], response.tile[i + 1]) : ''
+        return { id, start, end: stop, text, reward: read?.token[i] as number }
+      })
+      const total = read?.sequence as number
+      if (flags.json) return printJson({ tokens, total })
+      await print(`${heatLine(tokens)}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`)
+    })
+}
+
+/** The tokenizer in the reward model's folder, or in the model it was trained from. */
+function tokenizerBeside(folder: string): string {
+  const places = [join(folder, 'tokenizer.json'), join(dirname(folder), 'tokenizer.json')]
+  const found = places.find(place => existsSync(place))
+  if (!found) throw new EmendError(`${folder} has no tokenizer.json beside it; name one with --tokenizer`)
+  return found
+}

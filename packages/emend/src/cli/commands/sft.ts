@@ -1,0 +1,30 @@
+/** `emend sft`: supervised fine-tuning on responses, or on the finals of edits. */
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { examples, groups } from '../output.js'
+import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
+
+export function sftCommand(): Command {
+  const command = new Command('sft')
+    .helpGroup(groups.training)
+    .description('fine-tune a model on the edited texts (the cheapest control for everything else)')
+    .requiredOption('--edits FILE', 'JSON Lines of {prompt, draft, final}: the finals are learnt')
+  return withTrainingOptions(command)
+    .addHelpText('after', examples(['emend sft --model base --edits edits.jsonl --out runs/finals', 'SFT on the finals']))
+    .action(async (flags: TrainingFlags & { edits: string }) => {
+      const [{ sftConfig }, { fineTune, LanguageModel, readEdits }, { promptText }] = await Promise.all([
+        import('../../algorithms/sft.js'),
+        import('../../index.js'),
+        import('../../algorithms/edit-pairs.js'),
+      ])
+      const config = await settings(sftConfig, flags)
+      if (!config) return
+      const run = await beginRun(sftConfig, config, flags, 'sft', [flags.model, flags.edits])
+      const model = await LanguageModel.load(flags.model, deviceOption(flags))
+      const { edits } = await readEdits(flags.edits)
+      const texts = edits.map(edit => ({ prompt: promptText(edit), response: edit.final }))
+      await fineTune(model, texts, config, run)
+      await model.save(join(flags.out, 'model'))
+      await report(flags, { model: join(flags.out, 'model'), examples: texts.length })
+    })
+}

@@ -1,0 +1,46 @@
+/** Pairs for training, from whichever of --edits and --preferences was given. */
+import type { Command } from 'commander'
+import type { Pair } from '../algorithms/pairs.js'
+import { UsageError } from '../errors.js'
+import type { LanguageModel } from '../language-model.js'
+
+export interface PairFlags {
+  edits?: string
+  preferences?: string
+}
+
+export const withPairOptions = (command: Command): Command =>
+  command
+    .option('--edits FILE', 'JSON Lines of {prompt, draft, final}: the final is chosen, the draft rejected')
+    .option('--preferences FILE', 'JSON Lines of {prompt, chosen, rejected}')
+
+/** The one file that was named. */
+export function pairFile({ edits, preferences }: PairFlags): string {
+  if ((edits === undefined) === (preferences === undefined)) throw new UsageError('give either --edits FILE or --preferences FILE')
+  return (edits ?? preferences) as string
+}
+
+export async function readPairs(flags: PairFlags, model: LanguageModel): Promise<readonly Pair[]> {
+  const { pairsFromEdits, readEdits, readPreferences } = await import('../index.js')
+  const eos = model.eos[0]
+  if (eos === undefined) throw new UsageError('the model has no end-of-text token (eos_token_id)')
+  if (flags.edits !== undefined) return pairsFromEdits((await readEdits(flags.edits)).edits, model.tokenizer, eos)
+  const { preferences } = await readPreferences(flags.preferences as string)
+  const texts = preferences.map(({ id, prompt, chosen, rejected }) => {
+    if (typeof prompt !== 'string') throw new UsageError(`preference ${id}: the prompt is a conversation; apply a chat template first`)
+    return { id, prompt, chosen, rejected }
+  })
+  const [prompts, chosen, rejected] = await Promise.all([
+    model.encode(texts.map(text => text.prompt)),
+    model.encode(texts.map(text => text.chosen)),
+    model.encode(texts.map(text => text.rejected)),
+  ])
+  const ended = (ids: Int32Array | undefined) => ({ ids: Int32Array.of(...(ids ?? []), eos), ended: true })
+  return texts.map(({ id }, i) => ({
+    id,
+    prompt: prompts[i] as Int32Array,
+    chosen: ended(chosen[i]),
+    rejected: ended(rejected[i]),
+    source: 'preference',
+  }))
+}

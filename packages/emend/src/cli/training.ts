@@ -1,0 +1,77 @@
+/** What the training commands share: options → a typed config, a seeded and watched run, a saved model. */
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { z } from 'zod'
+import { UsageError } from '../errors.js'
+import { writeAtomically } from '../pipeline/atomic-file.js'
+import { describeConfig, loadConfig } from '../pipeline/config.js'
+import { fingerprint } from '../pipeline/fingerprint.js'
+import { interruptSignal } from '../pipeline/interrupt.js'
+import { progress } from '../progress.js'
+import { type CommonOptions, type ConfigOptions, withCommonOptions, withConfigOptions } from './options.js'
+import { print, printJson } from './output.js'
+
+export type TrainingFlags = CommonOptions & ConfigOptions & { model: string; out: string; config?: string }
+
+/** Adds what every training command takes. */
+export function withTrainingOptions(command: Command): Command {
+  command
+    .requiredOption('--model DIR', 'the Hugging Face folder to start from (with tokenizer.json)')
+    .requiredOption('--out DIR', 'the run: config.yaml, metrics.jsonl, checkpoints/, model/')
+    .option('--config FILE', 'settings as YAML; see --print-config')
+  return withConfigOptions(withCommonOptions(command, 'seed', 'device', 'threads'))
+}
+
+/** The command's settings; with --print-config they are printed and undefined comes back. */
+export async function settings<S extends z.ZodType>(schema: S, flags: ConfigOptions & { config?: string }): Promise<z.output<S> | undefined> {
+  const { config } = loadConfig(schema, flags.config, flags.set)
+  if (!flags.printConfig) return config
+  await print(describeConfig(schema, config))
+  return undefined
+}
+
+/**
+ * Begins or resumes a run in `--out`: a folder begun with other settings or other inputs is refused, never mixed.
+ *
+ * @param inputs what decides the result besides the settings: paths of models and data
+ */
+export async function beginRun(schema: z.ZodType, config: unknown, flags: TrainingFlags, label: string, inputs: readonly string[]) {
+  const { seed = 1, out } = flags
+  for (const input of inputs) if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder; check the path`)
+  const print = fingerprint({ config, seed, label }, inputs)
+  const begun = join(out, 'run.json')
+  if (existsSync(begun)) {
+    const { readFileSync } = await import('node:fs')
+    const known = (JSON.parse(readFileSync(begun, 'utf8')) as { fingerprint: string }).fingerprint
+    if (known !== print) throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
+  }
+  mkdirSync(out, { recursive: true })
+  writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))
+  writeAtomically(begun, `${JSON.stringify({ command: label, seed, fingerprint: print })}\n`)
+  if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
+  let task: ReturnType<typeof progress> | undefined
+  return {
+    seed,
+    folder: out,
+    signal: interruptSignal(),
+    onProgress(done: number, total: number, note?: string) {
+      task ??= progress(label, total, 'step')
+      task.update(done, note)
+      if (done === total) task.finish(note)
+    },
+  }
+}
+
+/** Says where the result is: one JSON object, or a line. */
+export async function report(flags: CommonOptions, result: Readonly<Record<string, unknown>>): Promise<void> {
+  if (flags.json) return printJson(result)
+  await print(
+    Object.entries(result)
+      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      .join('\n'),
+  )
+}
+
+/** Device as the engine names it. */
+export const deviceOption = (flags: CommonOptions) => (flags.device ? { device: flags.device as 'cpu' } : {})
