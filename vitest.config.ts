@@ -6,6 +6,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 export default defineConfig({
   resolve: {
     alias: {
+      '@emend/torch/setup': source('packages/torch/src/setup/findings.ts'),
       '@emend/torch': source('packages/torch/src/index.ts'),
       '@emend/edits': source('packages/edits/src/index.ts'),
     },

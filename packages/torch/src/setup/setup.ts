@@ -1,5 +1,5 @@
 /** The set-up: finds or installs a libtorch, compiles the addon, and says on stderr what takes time. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile } from './compile.js'
 import { installLibtorch } from './install.js'
@@ -52,14 +52,15 @@ function seconds(from: number): string {
 
 /** A folder with the owner's process id; one whose owner is gone is taken over. */
 async function takeLock(say: (line: string) => void): Promise<() => void> {
-  mkdirSync(privateFolder(), { recursive: true })
   const lock = join(privateFolder(), 'setup.lock')
   for (let waited = false; ; waited = true) {
     try {
+      mkdirSync(privateFolder(), { recursive: true })
       writeFileSync(lock, String(process.pid), { flag: 'wx' })
       return () => rmSync(lock, { force: true })
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      const { code, syscall } = error as NodeJS.ErrnoException
+      if (code !== 'EEXIST' || syscall === 'mkdir') {
         throw new Error(
           `${privateFolder()}: cannot be written (${(error as Error).message}); set EMEND_HOME to a folder that can`,
         )
@@ -77,7 +78,8 @@ async function takeLock(say: (line: string) => void): Promise<() => void> {
 function alive(lock: string): boolean {
   try {
     const pid = Number(readFileSync(lock, 'utf8'))
-    if (!Number.isInteger(pid) || pid <= 0) return false
+    // An empty file is one that its owner is about to write, unless it has stood for long.
+    if (!Number.isInteger(pid) || pid <= 0) return Date.now() - statSync(lock).mtimeMs < 2000
     process.kill(pid, 0)
     return true
   } catch (error) {
