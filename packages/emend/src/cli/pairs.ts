@@ -11,12 +11,13 @@ export interface PairFlags {
 
 export const withPairOptions = (command: Command): Command =>
   command
-    .option('--edits FILE', 'JSON Lines of {prompt, draft, final}: the final is chosen, the draft rejected')
-    .option('--preferences FILE', 'JSON Lines of {prompt, chosen, rejected}')
+    .option('--edits <file>', 'JSON Lines of {prompt, draft, final}: the final is chosen, the draft rejected')
+    .option('--preferences <file>', 'JSON Lines of {prompt, chosen, rejected}')
 
 /** The one file that was named. */
 export function pairFile({ edits, preferences }: PairFlags): string {
-  if ((edits === undefined) === (preferences === undefined)) throw new UsageError('give either --edits FILE or --preferences FILE')
+  if ((edits === undefined) === (preferences === undefined))
+    throw new UsageError('give either --edits FILE or --preferences FILE')
   return (edits ?? preferences) as string
 }
 
@@ -27,7 +28,8 @@ export async function readPairs(flags: PairFlags, model: LanguageModel): Promise
   if (flags.edits !== undefined) return pairsFromEdits((await readEdits(flags.edits)).edits, model.tokenizer, eos)
   const { preferences } = await readPreferences(flags.preferences as string)
   const texts = preferences.map(({ id, prompt, chosen, rejected }) => {
-    if (typeof prompt !== 'string') throw new UsageError(`preference ${id}: the prompt is a conversation; apply a chat template first`)
+    if (typeof prompt !== 'string')
+      throw new UsageError(`preference ${id}: the prompt is a conversation; apply a chat template first`)
     return { id, prompt, chosen, rejected }
   })
   const [prompts, chosen, rejected] = await Promise.all([

@@ -69,6 +69,13 @@ describe('help', () => {
     }
   })
 
+  it('shows no option whose value commander would not take: values stand in <> or []', () => {
+    for (const command of commands()) {
+      for (const { flags } of command.options)
+        expect(flags, command.name()).toMatch(/^(-\w, )?--[a-z0-9-]+( [<[].+[>\]])?$/)
+    }
+  })
+
   it('prints the version of the package', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
     expect(await runCli(['--version'])).toBe(0)

@@ -17,14 +17,17 @@ export type TrainingFlags = CommonOptions & ConfigOptions & { model: string; out
 /** Adds what every training command takes. */
 export function withTrainingOptions(command: Command): Command {
   command
-    .requiredOption('--model DIR', 'the Hugging Face folder to start from (with tokenizer.json)')
-    .requiredOption('--out DIR', 'the run: config.yaml, metrics.jsonl, checkpoints/, model/')
-    .option('--config FILE', 'settings as YAML; see --print-config')
+    .requiredOption('--model <dir>', 'the Hugging Face folder to start from (with tokenizer.json)')
+    .requiredOption('--out <dir>', 'the run: config.yaml, metrics.jsonl, checkpoints/, model/')
+    .option('--config <file>', 'settings as YAML; see --print-config')
   return withConfigOptions(withCommonOptions(command, 'seed', 'device', 'threads'))
 }
 
 /** The command's settings; with --print-config they are printed and undefined comes back. */
-export async function settings<S extends z.ZodType>(schema: S, flags: ConfigOptions & { config?: string }): Promise<z.output<S> | undefined> {
+export async function settings<S extends z.ZodType>(
+  schema: S,
+  flags: ConfigOptions & { config?: string },
+): Promise<z.output<S> | undefined> {
   const { config } = loadConfig(schema, flags.config, flags.set)
   if (!flags.printConfig) return config
   await print(describeConfig(schema, config))
@@ -36,15 +39,23 @@ export async function settings<S extends z.ZodType>(schema: S, flags: ConfigOpti
  *
  * @param inputs what decides the result besides the settings: paths of models and data
  */
-export async function beginRun(schema: z.ZodType, config: unknown, flags: TrainingFlags, label: string, inputs: readonly string[]) {
+export async function beginRun(
+  schema: z.ZodType,
+  config: unknown,
+  flags: TrainingFlags,
+  label: string,
+  inputs: readonly string[],
+) {
   const { seed = 1, out } = flags
-  for (const input of inputs) if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder; check the path`)
+  for (const input of inputs)
+    if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder; check the path`)
   const print = fingerprint({ config, seed, label }, inputs)
   const begun = join(out, 'run.json')
   if (existsSync(begun)) {
     const { readFileSync } = await import('node:fs')
     const known = (JSON.parse(readFileSync(begun, 'utf8')) as { fingerprint: string }).fingerprint
-    if (known !== print) throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
+    if (known !== print)
+      throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
   }
   mkdirSync(out, { recursive: true })
   writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))

@@ -27,7 +27,7 @@ export function demoCommand(): Command {
     .helpGroup(groups.pipeline)
     .description('the whole method on the embedded world: SFT, edits, reward models, PPO, win rates, a report')
     .option('--quick', 'a minute instead of ten: shows that everything runs, not what it is worth')
-    .option('--arms LIST', 'only these arms, separated by commas')
+    .option('--arms <list>', 'only these arms, separated by commas')
   return withConfigOptions(withCommonOptions(command, 'seed', 'out'))
     .addHelpText(
       'after',
@@ -45,7 +45,10 @@ export function demoCommand(): Command {
         import('../../worlds/experiment/report.js'),
       ])
       const seed = flags.seed !== undefined ? [`seed=${flags.seed}`] : []
-      const config = await settings(experimentConfig, { ...flags, set: [...(flags.quick ? QUICK : []), ...flags.set, ...seed] })
+      const config = await settings(experimentConfig, {
+        ...flags,
+        set: [...(flags.quick ? QUICK : []), ...flags.set, ...seed],
+      })
       if (!config) return
       const folder = flags.out ?? join('runs', flags.quick ? `demo-quick-${config.seed}` : `demo-${config.seed}`)
       const outcomes = await runExperiment(config, folder, {

@@ -6,7 +6,9 @@ import { type PairFlags, pairFile, readPairs, withPairOptions } from '../pairs.j
 import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
 
 export function dpoCommand(): Command {
-  const command = new Command('dpo').helpGroup(groups.training).description('train a policy by DPO on edits or preferences')
+  const command = new Command('dpo')
+    .helpGroup(groups.training)
+    .description('train a policy by DPO on edits or preferences')
   return withTrainingOptions(withPairOptions(command))
     .addHelpText('after', examples(['emend dpo --model base --edits edits.jsonl --out runs/dpo', 'DPO on edits']))
     .action(async (flags: TrainingFlags & PairFlags) => {

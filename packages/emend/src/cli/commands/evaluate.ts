@@ -17,11 +17,11 @@ export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .helpGroup(groups.models)
     .description('win rate and its standard error, with the statistics of AlpacaEval')
-    .option('--annotations FILE', 'judgements on file, as AlpacaEval writes them')
-    .option('--model DIR', 'a policy, judged by --world on its test prompts')
-    .option('--world NAME', 'the embedded world that judges: concierge')
-    .option('--n N', 'how many test prompts', positiveNumber, 805)
-    .option('--max-new-tokens N', 'longest reply', positiveNumber, 64)
+    .option('--annotations <file>', 'judgements on file, as AlpacaEval writes them')
+    .option('--model <dir>', 'a policy, judged by --world on its test prompts')
+    .option('--world <name>', 'the embedded world that judges: concierge')
+    .option('--n <n>', 'how many test prompts', positiveNumber, 805)
+    .option('--max-new-tokens <n>', 'longest reply', positiveNumber, 64)
   return withCommonOptions(command, 'seed', 'device')
     .addHelpText(
       'after',
@@ -51,7 +51,10 @@ async function ofAnnotations(file: string) {
 async function ofModel({ model: folder, world: name, n, maxNewTokens, seed = 1, ...flags }: Flags) {
   if (folder === undefined) throw new UsageError('give --annotations FILE, or --model DIR with --world concierge')
   if (name !== 'concierge') throw new UsageError(`--world: got ${name ?? 'nothing'}, expected concierge`)
-  const [{ concierge }, { LanguageModel }] = await Promise.all([import('../../worlds/concierge/index.js'), import('../../index.js')])
+  const [{ concierge }, { LanguageModel }] = await Promise.all([
+    import('../../worlds/concierge/index.js'),
+    import('../../index.js'),
+  ])
   const model = await LanguageModel.load(folder, deviceOption(flags))
   const stays = concierge.stays('test', seed, n)
   const replies = await model.generate(

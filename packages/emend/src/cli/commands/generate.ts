@@ -1,6 +1,6 @@
 /** `emend generate`: text from a model. */
 import { Command } from 'commander'
-import { type CommonOptions, positiveNumber, realNumber, withCommonOptions, wholeNumber } from '../options.js'
+import { type CommonOptions, positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 import { deviceOption } from '../training.js'
 
@@ -17,14 +17,17 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .helpGroup(groups.models)
     .description('complete a prompt')
-    .requiredOption('--model DIR', 'a Hugging Face folder with tokenizer.json')
-    .requiredOption('--prompt TEXT', 'what to complete')
-    .option('--max-new-tokens N', 'longest completion', positiveNumber, 64)
-    .option('--temperature T', '0 is greedy', realNumber, 1)
-    .option('--top-k K', 'only the K most likely tokens; 0 all', wholeNumber, 0)
-    .option('--top-p P', 'only the most likely tokens that make up P; 1 all', realNumber, 1)
+    .requiredOption('--model <dir>', 'a Hugging Face folder with tokenizer.json')
+    .requiredOption('--prompt <text>', 'what to complete')
+    .option('--max-new-tokens <n>', 'longest completion', positiveNumber, 64)
+    .option('--temperature <t>', '0 is greedy', realNumber, 1)
+    .option('--top-k <k>', 'only the K most likely tokens; 0 all', wholeNumber, 0)
+    .option('--top-p <p>', 'only the most likely tokens that make up P; 1 all', realNumber, 1)
   return withCommonOptions(command, 'seed', 'device', 'threads')
-    .addHelpText('after', examples(["emend generate --model runs/ppo/model --prompt 'Hello' --temperature 0", 'greedy']))
+    .addHelpText(
+      'after',
+      examples(["emend generate --model runs/ppo/model --prompt 'Hello' --temperature 0", 'greedy']),
+    )
     .action(async (flags: Flags) => {
       const { LanguageModel } = await import('../../index.js')
       if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)

@@ -1,8 +1,8 @@
 /** `emend ppo`: PPO with a reward at every token. */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import type { PaymentName } from '../../rewards/payments/index.js'
 import { UsageError } from '../../errors.js'
+import type { PaymentName } from '../../rewards/payments/index.js'
 import { examples, groups } from '../output.js'
 import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
 
@@ -10,14 +10,17 @@ export function ppoCommand(): Command {
   const command = new Command('ppo')
     .helpGroup(groups.training)
     .description('train a policy by PPO on a reward model; the reward is centred and scaled on samples first')
-    .requiredOption('--reward DIR', 'a reward model, as `emend reward` writes it (OUT/model)')
-    .requiredOption('--prompts FILE', 'JSON Lines of {prompt}, or a text file with one on each line')
-    .option('--payment NAME', 'where the reward is paid: terminal, token, token-mean, uniform')
+    .requiredOption('--reward <dir>', 'a reward model, as `emend reward` writes it (OUT/model)')
+    .requiredOption('--prompts <file>', 'JSON Lines of {prompt}, or a text file with one on each line')
+    .option('--payment <name>', 'where the reward is paid: terminal, token, token-mean, uniform')
   return withTrainingOptions(command)
     .addHelpText(
       'after',
       examples(
-        ['emend ppo --model base --reward runs/reward/model --prompts prompts.jsonl --out runs/ppo', 'fine-grained PPO'],
+        [
+          'emend ppo --model base --reward runs/reward/model --prompts prompts.jsonl --out runs/ppo',
+          'fine-grained PPO',
+        ],
         ['emend ppo … --payment terminal --set kl_coef=0.05', 'ordinary PPO, a looser leash'],
       ),
     )
@@ -28,7 +31,11 @@ export function ppoCommand(): Command {
       ])
       const config = await settings(ppoConfig, flags)
       if (!config) return
-      const run = await beginRun(ppoConfig, config, flags, `ppo ${flags.payment ?? ''}`.trim(), [flags.model, flags.reward, flags.prompts])
+      const run = await beginRun(ppoConfig, config, flags, `ppo ${flags.payment ?? ''}`.trim(), [
+        flags.model,
+        flags.reward,
+        flags.prompts,
+      ])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
       const reward = await RewardModel.load(flags.reward, deviceOption(flags))
       const { prompts } = await readPrompts(flags.prompts)

@@ -10,7 +10,7 @@ export function rewardCommand(): Command {
     .helpGroup(groups.training)
     .description('train a reward model: one reward for every token (kind: token), or one a response (kind: sequence)')
   return withTrainingOptions(withPairOptions(command))
-    .option('--held-out FILE', 'edits or preferences (as above) on which it is reported')
+    .option('--held-out <file>', 'edits or preferences (as above) on which it is reported')
     .addHelpText(
       'after',
       examples(
@@ -19,12 +19,13 @@ export function rewardCommand(): Command {
       ),
     )
     .action(async (flags: TrainingFlags & PairFlags & { heldOut?: string }) => {
-      const [{ rewardConfig }, { LanguageModel, trainRewardModel }, { rewardMetrics, flatRewardMetrics }, scoring] = await Promise.all([
-        import('../../algorithms/reward.js'),
-        import('../../index.js'),
-        import('../../evaluation/index.js'),
-        import('../../rewards/score-pairs.js'),
-      ])
+      const [{ rewardConfig }, { LanguageModel, trainRewardModel }, { rewardMetrics, flatRewardMetrics }, scoring] =
+        await Promise.all([
+          import('../../algorithms/reward.js'),
+          import('../../index.js'),
+          import('../../evaluation/index.js'),
+          import('../../rewards/score-pairs.js'),
+        ])
       const config = await settings(rewardConfig, flags)
       if (!config) return
       const files = [flags.model, pairFile(flags), ...(flags.heldOut ? [flags.heldOut] : [])]
@@ -34,7 +35,9 @@ export function rewardCommand(): Command {
       const reward = await trainRewardModel(model, pairs, config, run)
       await reward.save(join(flags.out, 'model'))
       model.tokenizer.save(join(flags.out, 'model'))
-      const held = flags.heldOut && (await readPairs(flags.edits ? { edits: flags.heldOut } : { preferences: flags.heldOut }, model))
+      const held =
+        flags.heldOut &&
+        (await readPairs(flags.edits ? { edits: flags.heldOut } : { preferences: flags.heldOut }, model))
       await report(flags, {
         model: join(flags.out, 'model'),
         pairs: pairs.length,

@@ -1,6 +1,7 @@
 /** `emend score`: what a reward model thinks of every token of a response. */
-import { dirname, join } from 'node:path'
+
 import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Command } from 'commander'
 import { EmendError } from '../../errors.js'
 import { heatLine } from '../../evaluation/reports/terminal.js'
@@ -20,13 +21,16 @@ export function scoreCommand(): Command {
   const command = new Command('score')
     .helpGroup(groups.models)
     .description('rewards of every token of a response, as a heat map or as JSON')
-    .requiredOption('--reward DIR', 'a reward model, as `emend reward` writes it (OUT/model)')
-    .requiredOption('--prompt TEXT', 'the prompt')
-    .requiredOption('--response TEXT', 'the response')
-    .option('--tokenizer PATH', 'tokenizer.json, where the reward model has none beside it')
+    .requiredOption('--reward <dir>', 'a reward model, as `emend reward` writes it (OUT/model)')
+    .requiredOption('--prompt <text>', 'the prompt')
+    .requiredOption('--response <text>', 'the response')
+    .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
     .option('--no-eos', 'the response was cut off: score it without its end')
   return withCommonOptions(command, 'device')
-    .addHelpText('after', examples(["emend score --reward runs/reward/model --prompt 'Q:' --response 'A.'", 'a heat map']))
+    .addHelpText(
+      'after',
+      examples(["emend score --reward runs/reward/model --prompt 'Q:' --response 'A.'", 'a heat map']),
+    )
     .action(async (flags: Flags) => {
       const { RewardModel, Tokenizer } = await import('../../index.js')
       const reward = await RewardModel.load(flags.reward, deviceOption(flags))

@@ -1,8 +1,8 @@
 /** `emend search`: the same grid of PPO settings for every arm, on a seed and prompts that the table does not use. */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { interruptSignal } from '../../pipeline/interrupt.js'
 import { writeAtomically } from '../../pipeline/atomic-file.js'
+import { interruptSignal } from '../../pipeline/interrupt.js'
 import { progressBoard, say } from '../../progress.js'
 import { type CommonOptions, type ConfigOptions, withCommonOptions, withConfigOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
@@ -12,7 +12,7 @@ export function searchCommand(): Command {
   const command = new Command('search')
     .helpGroup(groups.pipeline)
     .description("choose the demo's PPO settings: every arm gets the same grid, judged on validation prompts")
-    .option('--arms LIST', 'only these arms, separated by commas')
+    .option('--arms <list>', 'only these arms, separated by commas')
   return withConfigOptions(withCommonOptions(command, 'out'))
     .addHelpText('after', examples(['emend search --out runs/search', 'what the settings in searched.json come from']))
     .action(async (flags: CommonOptions & ConfigOptions & { arms?: string }) => {
@@ -22,7 +22,10 @@ export function searchCommand(): Command {
         import('../../worlds/experiment/run.js'),
         import('../../worlds/experiment/search.js'),
       ])
-      const config = await settings(experimentConfig, { ...flags, set: [`seed=${SEARCH_SEED}`, 'arms={}', 'validation=400', ...flags.set] })
+      const config = await settings(experimentConfig, {
+        ...flags,
+        set: [`seed=${SEARCH_SEED}`, 'arms={}', 'validation=400', ...flags.set],
+      })
       if (!config) return
       const folder = flags.out ?? join('runs', 'search')
       const found = await runSearch(config, folder, {

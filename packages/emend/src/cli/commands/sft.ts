@@ -8,9 +8,12 @@ export function sftCommand(): Command {
   const command = new Command('sft')
     .helpGroup(groups.training)
     .description('fine-tune a model on the edited texts (the cheapest control for everything else)')
-    .requiredOption('--edits FILE', 'JSON Lines of {prompt, draft, final}: the finals are learnt')
+    .requiredOption('--edits <file>', 'JSON Lines of {prompt, draft, final}: the finals are learnt')
   return withTrainingOptions(command)
-    .addHelpText('after', examples(['emend sft --model base --edits edits.jsonl --out runs/finals', 'SFT on the finals']))
+    .addHelpText(
+      'after',
+      examples(['emend sft --model base --edits edits.jsonl --out runs/finals', 'SFT on the finals']),
+    )
     .action(async (flags: TrainingFlags & { edits: string }) => {
       const [{ sftConfig }, { fineTune, LanguageModel, readEdits }, { promptText }] = await Promise.all([
         import('../../algorithms/sft.js'),
