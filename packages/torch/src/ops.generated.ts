@@ -741,7 +741,6 @@ export interface TorchOperators {
   nansum(self: Tensor, o?: { dim?: number | readonly number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor
   narrow(self: Tensor, dim: number, start: number, length: number): Tensor
   narrow(self: Tensor, dim: number, start: Tensor, length: number): Tensor
-  native_batch_norm(input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor]
   native_channel_shuffle(self: Tensor, groups: number): Tensor
   native_dropout(input: Tensor, p: number, train: boolean | null): [Tensor, Tensor]
   native_group_norm(input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor]
@@ -958,18 +957,6 @@ export interface TorchOperators {
   special_bessel_j1(self: Tensor): Tensor
   special_bessel_y0(self: Tensor): Tensor
   special_bessel_y1(self: Tensor): Tensor
-  special_chebyshev_polynomial_t(x: Tensor, n: Tensor): Tensor
-  special_chebyshev_polynomial_t(x: Scalar, n: Tensor): Tensor
-  special_chebyshev_polynomial_t(x: Tensor, n: Scalar): Tensor
-  special_chebyshev_polynomial_u(x: Tensor, n: Tensor): Tensor
-  special_chebyshev_polynomial_u(x: Scalar, n: Tensor): Tensor
-  special_chebyshev_polynomial_u(x: Tensor, n: Scalar): Tensor
-  special_chebyshev_polynomial_v(x: Tensor, n: Tensor): Tensor
-  special_chebyshev_polynomial_v(x: Scalar, n: Tensor): Tensor
-  special_chebyshev_polynomial_v(x: Tensor, n: Scalar): Tensor
-  special_chebyshev_polynomial_w(x: Tensor, n: Tensor): Tensor
-  special_chebyshev_polynomial_w(x: Scalar, n: Tensor): Tensor
-  special_chebyshev_polynomial_w(x: Tensor, n: Scalar): Tensor
   special_digamma(self: Tensor): Tensor
   special_entr(self: Tensor): Tensor
   special_erf(self: Tensor): Tensor
@@ -982,22 +969,10 @@ export interface TorchOperators {
   special_gammainc(self: Tensor, other: Tensor): Tensor
   special_gammaincc(self: Tensor, other: Tensor): Tensor
   special_gammaln(self: Tensor): Tensor
-  special_hermite_polynomial_h(x: Tensor, n: Tensor): Tensor
-  special_hermite_polynomial_h(x: Scalar, n: Tensor): Tensor
-  special_hermite_polynomial_h(x: Tensor, n: Scalar): Tensor
-  special_hermite_polynomial_he(x: Tensor, n: Tensor): Tensor
-  special_hermite_polynomial_he(x: Scalar, n: Tensor): Tensor
-  special_hermite_polynomial_he(x: Tensor, n: Scalar): Tensor
   special_i0(self: Tensor): Tensor
   special_i0e(self: Tensor): Tensor
   special_i1(self: Tensor): Tensor
   special_i1e(self: Tensor): Tensor
-  special_laguerre_polynomial_l(x: Tensor, n: Tensor): Tensor
-  special_laguerre_polynomial_l(x: Scalar, n: Tensor): Tensor
-  special_laguerre_polynomial_l(x: Tensor, n: Scalar): Tensor
-  special_legendre_polynomial_p(x: Tensor, n: Tensor): Tensor
-  special_legendre_polynomial_p(x: Scalar, n: Tensor): Tensor
-  special_legendre_polynomial_p(x: Tensor, n: Scalar): Tensor
   special_log1p(self: Tensor): Tensor
   special_log_ndtr(self: Tensor): Tensor
   special_log_softmax(self: Tensor, dim: number, o?: { dtype?: DType | null }): Tensor
@@ -1017,18 +992,6 @@ export interface TorchOperators {
   special_round(self: Tensor, o?: { decimals?: number }): Tensor
   special_scaled_modified_bessel_k0(x: Tensor): Tensor
   special_scaled_modified_bessel_k1(x: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_t(x: Tensor, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_t(x: Scalar, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_t(x: Tensor, n: Scalar): Tensor
-  special_shifted_chebyshev_polynomial_u(x: Tensor, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_u(x: Scalar, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_u(x: Tensor, n: Scalar): Tensor
-  special_shifted_chebyshev_polynomial_v(x: Tensor, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_v(x: Scalar, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_v(x: Tensor, n: Scalar): Tensor
-  special_shifted_chebyshev_polynomial_w(x: Tensor, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_w(x: Scalar, n: Tensor): Tensor
-  special_shifted_chebyshev_polynomial_w(x: Tensor, n: Scalar): Tensor
   special_sinc(self: Tensor): Tensor
   special_softmax(self: Tensor, dim: number, dtype?: DType | null): Tensor
   special_softmax(self: Tensor, dim: number, o?: { dtype?: DType | null }): Tensor
@@ -2436,7 +2399,6 @@ nanmean _ _
 nanmedian _,dim _,dim
 nansum _ _
 narrow _,Tensor _,Tensor
-native_batch_norm _ -
 native_channel_shuffle _ -
 native_dropout _ -
 native_group_norm _ -
@@ -2600,10 +2562,6 @@ special_bessel_j0 _ -
 special_bessel_j1 _ -
 special_bessel_y0 _ -
 special_bessel_y1 _ -
-special_chebyshev_polynomial_t _,x_scalar,n_scalar -
-special_chebyshev_polynomial_u _,x_scalar,n_scalar -
-special_chebyshev_polynomial_v _,x_scalar,n_scalar -
-special_chebyshev_polynomial_w _,x_scalar,n_scalar -
 special_digamma _ -
 special_entr _ -
 special_erf _ -
@@ -2616,14 +2574,10 @@ special_expm1 _ -
 special_gammainc _ -
 special_gammaincc _ -
 special_gammaln _ -
-special_hermite_polynomial_h _,x_scalar,n_scalar -
-special_hermite_polynomial_he _,x_scalar,n_scalar -
 special_i0 _ -
 special_i0e _ -
 special_i1 _ -
 special_i1e _ -
-special_laguerre_polynomial_l _,x_scalar,n_scalar -
-special_legendre_polynomial_p _,x_scalar,n_scalar -
 special_log1p _ -
 special_log_ndtr _ -
 special_log_softmax _ -
@@ -2641,10 +2595,6 @@ special_psi _ -
 special_round _ -
 special_scaled_modified_bessel_k0 _ -
 special_scaled_modified_bessel_k1 _ -
-special_shifted_chebyshev_polynomial_t _,x_scalar,n_scalar -
-special_shifted_chebyshev_polynomial_u _,x_scalar,n_scalar -
-special_shifted_chebyshev_polynomial_v _,x_scalar,n_scalar -
-special_shifted_chebyshev_polynomial_w _,x_scalar,n_scalar -
 special_sinc _ -
 special_softmax _ -
 special_spherical_bessel_j0 _ -
