@@ -15,6 +15,7 @@ interface Flags extends CommonOptions {
   prompt: string
   response: string
   eos: boolean
+  colour: boolean
 }
 
 export function scoreCommand(): Command {
@@ -26,6 +27,7 @@ export function scoreCommand(): Command {
     .requiredOption('--response <text>', 'the response')
     .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
     .option('--no-eos', 'the response was cut off: score it without its end')
+    .option('--no-colour', 'print the numbers instead of colours')
   return withCommonOptions(command, 'device')
     .addHelpText(
       'after',
@@ -51,7 +53,7 @@ export function scoreCommand(): Command {
       })
       const total = read?.sequence as number
       if (flags.json) return printJson({ tokens, total })
-      await print(`${heatLine(tokens)}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`)
+      await print(`${heatLine(tokens, flags.colour ? {} : { colours: 'none' })}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`)
     })
 }
 
