@@ -53,7 +53,9 @@ export function scoreCommand(): Command {
       })
       const total = read?.sequence as number
       if (flags.json) return printJson({ tokens, total })
-      await print(`${heatLine(tokens, flags.colour ? {} : { colours: 'none' })}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`)
+      await print(
+        `${heatLine(tokens, flags.colour ? {} : { colours: 'none' })}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`,
+      )
     })
 }
 
