@@ -74,7 +74,13 @@ interface Slot {
   readonly length: number
   readonly keywordOnly: boolean
   readonly written: boolean
+  /** The largest int; more pieces than this would be made one by one until memory is gone. */
+  readonly most: number
 }
+
+/** Ints that say into how many tensors one is cut: each result takes a word of the buffer. */
+const pieces = /^(chunks|sections)$/
+const MOST_PIECES = 1 << 19
 
 /** One overload, ready to be called. */
 interface Overload {
@@ -132,6 +138,7 @@ function prepare(id: number, schema: Schema, positional: boolean): Overload {
     length: a.length,
     keywordOnly: a.keywordOnly && !positional,
     written: a.written,
+    most: pieces.test(a.name) ? MOST_PIECES : Number.MAX_SAFE_INTEGER,
   }))
   const base = schema.name.replace(/^.*::/, '')
   return {
@@ -270,7 +277,7 @@ function write(operator: Operator, slot: Slot, value: unknown, at: number): numb
     case K_INT: {
       const number =
         typeof value === 'string' && slot.name === 'reduction' ? (reductions[value] ?? Number.NaN) : whole(value)
-      if (Number.isNaN(number)) return -1
+      if (!(number <= slot.most)) return -1
       words[at] = INT
       words[at + 1] = number
       return at + 2
@@ -472,7 +479,9 @@ function expected(slot: Slot): string[] {
         ? `device (${devices().join(', ')})`
         : kind === 'memory format'
           ? Object.keys(memoryFormats).join(' | ')
-          : kindText[kind]
+          : slot.most < Number.MAX_SAFE_INTEGER
+            ? `integer of at most ${slot.most}`
+            : kindText[kind]
   return [text, ...(slot.kind === K_INTS && slot.length > 0 ? ['integer'] : []), ...(slot.optional ? ['null'] : [])]
 }
 

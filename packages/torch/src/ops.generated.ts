@@ -1058,6 +1058,8 @@ export interface TorchOperators {
   tan_(self: Tensor): Tensor
   tanh(self: Tensor): Tensor
   tanh_(self: Tensor): Tensor
+  tensor_split(self: Tensor, sections: number, dim?: number): Tensor[]
+  tensor_split(self: Tensor, sections: number, o?: { dim?: number }): Tensor[]
   tensor_split(self: Tensor, indices: readonly number[], dim?: number): Tensor[]
   tensor_split(self: Tensor, indices: readonly number[], o?: { dim?: number }): Tensor[]
   tensordot(self: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[]): Tensor
@@ -1826,6 +1828,8 @@ export interface TensorOperators {
   tan_(): Tensor
   tanh(): Tensor
   tanh_(): Tensor
+  tensor_split(sections: number, dim?: number): Tensor[]
+  tensor_split(sections: number, o?: { dim?: number }): Tensor[]
   tensor_split(indices: readonly number[], dim?: number): Tensor[]
   tensor_split(indices: readonly number[], o?: { dim?: number }): Tensor[]
   tile(dims: readonly number[]): Tensor
@@ -2634,7 +2638,7 @@ tan _ _
 tan_ _ _
 tanh _ _
 tanh_ _ _
-tensor_split indices indices
+tensor_split sections,indices sections,indices
 tensordot _ -
 threshold _ -
 threshold_ _ -

@@ -20,7 +20,6 @@ export const unsafeOperators: Readonly<Record<string, string>> = {
   special_shifted_chebyshev_polynomial_u: 'as special_laguerre_polynomial_l',
   special_shifted_chebyshev_polynomial_v: 'as special_laguerre_polynomial_l',
   special_shifted_chebyshev_polynomial_w: 'as special_laguerre_polynomial_l',
-  'tensor_split.sections':
-    'makes as many tensors as it is told to, 2^31 included, until memory is gone; split and chunk do not',
-  'tensor_split.tensor_indices_or_sections': 'as tensor_split.sections',
+  'tensor_split.tensor_indices_or_sections':
+    'makes as many tensors as a tensor tells it to, 2³¹ included, until memory is gone',
 }
