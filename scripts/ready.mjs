@@ -18,8 +18,8 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   process.exit(1)
 }
 
-/** Runs a step with its output kept back; shows it only when the step fails. */
-function step(what, command, args) {
+/** Runs a step with its output kept back; shows it only when the step fails, and gives false if it may (`forgiven`). */
+function step(what, command, args, forgiven) {
   const from = Date.now()
   say(`emend: ${what} …`)
   const answer = spawnSync(command, args, {
@@ -29,11 +29,13 @@ function step(what, command, args) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   if (answer.status !== 0) {
+    if (forgiven?.test(answer.stderr)) return false
     say(answer.error ? answer.error.message : `${answer.stdout}${answer.stderr}`.trimEnd())
     say(`emend: ${what} failed (${command} ${args.join(' ')})`)
     process.exit(1)
   }
   say(`emend: ${what}: ${Math.round((Date.now() - from) / 1000)} s`)
+  return true
 }
 
 const modified = path => (existsSync(path) ? statSync(path).mtimeMs : 0)
@@ -103,10 +105,18 @@ function runs(lock) {
 const installed = join(root, 'node_modules', '.package-lock.json')
 const needsInstall = () => modified(installed) < modified(join(root, 'package-lock.json'))
 
+/** `npm ci`; where the registry lacks a package of some other platform, npm takes the lock for broken, and `npm install` serves. */
+function install() {
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
+  if (!step('installing packages', 'npm', ['ci', ...quiet], /in sync/)) {
+    step('installing packages again, without npm ci', 'npm', ['install', '--no-save', ...quiet])
+  }
+}
+
 async function makeReady() {
   if (needsInstall() || stale().length > 0) {
     await alone(() => {
-      if (needsInstall()) step('installing packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'])
+      if (needsInstall()) install()
       if (stale().length > 0)
         step('compiling TypeScript', node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'])
     })
