@@ -1,6 +1,8 @@
 /** The controlled experiment as stages: one SFT model, one set of samples, then every arm on its own. */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Edit, makeEdit } from '@emend/edits'
+import { setNumThreads } from '@emend/torch'
 import { pairsFromEdits } from '../../algorithms/edit-pairs.js'
 import type { Pair } from '../../algorithms/pairs.js'
 import { ppo } from '../../algorithms/ppo.js'
