@@ -119,7 +119,8 @@ async function supervised(
   config: ExperimentConfig,
   context: StageContext,
 ): Promise<{ parameters: number }> {
-  useThreads(context)
+  // Every other stage waits for this one, so it has the machine for itself.
+  setNumThreads(availableParallelism())
   const tokenizer = await Tokenizer.load(context.folderOf('tokenizer'))
   const { layers, hidden_size, heads, intermediate_size } = config.model
   const model = LanguageModel.create(
