@@ -37,7 +37,7 @@ function frame(choose) {
     dtype: choose.chance(0.65) ? 'float32' : choose.of(dtypes),
     grad: choose.chance(0.4),
     odd: choose.chance(0.15),
-    wild: choose.chance(0.1),
+    wild: choose.chance(0.2),
   }
 }
 

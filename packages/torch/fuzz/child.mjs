@@ -65,7 +65,8 @@ console.log(
 /** Runs the gradient of a result too: a crash often waits there. */
 function backward(result) {
   const outputs = Object.values(result instanceof Tensor ? [result] : (result ?? {})).filter(
-    part => part instanceof Tensor && !part.disposed && part.requiresGrad,
+    // A view may claim 2^53 elements of one; summing them would take years.
+    part => part instanceof Tensor && !part.disposed && part.requiresGrad && part.numel < 1e6,
   )
   for (const output of outputs) {
     try {

@@ -125,7 +125,6 @@ export interface TorchOperators {
   binary_cross_entropy_with_logits(self: Tensor, target: Tensor, o?: { weight?: Tensor | null; pos_weight?: Tensor | null; reduction?: Reduction }): Tensor
   bincount(self: Tensor, weights?: Tensor | null, minlength?: number): Tensor
   bincount(self: Tensor, o?: { weights?: Tensor | null; minlength?: number }): Tensor
-  binomial(count: Tensor, prob: Tensor): Tensor
   bitwise_and(self: Tensor, other: Scalar): Tensor
   bitwise_and(self: Scalar, other: Tensor): Tensor
   bitwise_and(self: Tensor, other: Tensor): Tensor
@@ -560,7 +559,6 @@ export interface TorchOperators {
   linalg_eig(self: Tensor): { eigenvalues: Tensor; eigenvectors: Tensor }
   linalg_eigh(self: Tensor, UPLO?: string): { eigenvalues: Tensor; eigenvectors: Tensor }
   linalg_eigh(self: Tensor, o?: { UPLO?: string }): { eigenvalues: Tensor; eigenvectors: Tensor }
-  linalg_eigvals(self: Tensor): Tensor
   linalg_eigvalsh(self: Tensor, UPLO?: string): Tensor
   linalg_eigvalsh(self: Tensor, o?: { UPLO?: string }): Tensor
   linalg_householder_product(input: Tensor, tau: Tensor): Tensor
@@ -674,8 +672,6 @@ export interface TorchOperators {
   max(self: Tensor, dim: number, o?: { keepdim?: boolean }): { values: Tensor; indices: Tensor }
   max(self: Tensor): Tensor
   max(self: Tensor, other: Tensor): Tensor
-  max_pool1d(self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceil_mode?: boolean): Tensor
-  max_pool1d(self: Tensor, kernel_size: number | readonly number[], o?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceil_mode?: boolean }): Tensor
   max_pool1d_with_indices(self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceil_mode?: boolean): [Tensor, Tensor]
   max_pool1d_with_indices(self: Tensor, kernel_size: number | readonly number[], o?: { stride?: number | readonly number[]; padding?: number | readonly number[]; dilation?: number | readonly number[]; ceil_mode?: boolean }): [Tensor, Tensor]
   max_pool2d(self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[], padding?: number | readonly number[], dilation?: number | readonly number[], ceil_mode?: boolean): Tensor
@@ -1973,7 +1969,6 @@ bilinear _ -
 binary_cross_entropy _ -
 binary_cross_entropy_with_logits _ -
 bincount _ _
-binomial _ -
 bitwise_and Scalar,Scalar_Tensor,Tensor Scalar,Tensor
 bitwise_and_ - Scalar,Tensor
 bitwise_left_shift Tensor,Tensor_Scalar,Scalar_Tensor Tensor,Tensor_Scalar
@@ -2284,7 +2279,6 @@ linalg_det _ -
 linalg_diagonal _ -
 linalg_eig _ -
 linalg_eigh _ -
-linalg_eigvals _ -
 linalg_eigvalsh _ -
 linalg_householder_product _ -
 linalg_inv _ -
@@ -2364,7 +2358,6 @@ matrix_H - _
 matrix_exp _ _
 matrix_power _ _
 max dim,_,other dim,_,other
-max_pool1d _ -
 max_pool1d_with_indices _ -
 max_pool2d _ -
 max_pool2d_with_indices _ -

@@ -2,9 +2,13 @@
 
 /** Name, or `name.overload`, and the reason. Found by fuzzing; `torch.unsafe.call` still reaches them. */
 export const unsafeOperators: Readonly<Record<string, string>> = {
+  binomial: 'does not return for counts or probabilities that are not finite',
   chalf: 'gives complex32, which nothing else here speaks',
   choose_qparams_optimized: 'does not return for 2³¹ bins; of use to quantization only',
   embedding_bag: 'reads beyond its offsets when they are fewer than the bags (SIGSEGV)',
+  linalg_eigvals:
+    'LAPACK reads a matrix with NaN or infinity out of bounds (SIGSEGV), in Python too; linalg_eig checks',
+  max_pool1d: 'does not return for a kernel of 2⁵³ - 1; max_pool2d does',
   native_batch_norm:
     'reads statistics of another size than the channels (SIGSEGV), divides by none (SIGFPE); batch_norm checks',
   range: 'divides by zero (SIGFPE) with a fractional step and an integer dtype; deprecated in favour of arange',
