@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Interrupted } from '../errors.js'
 import { JsonlLog, MetricsLog } from '../pipeline/run-folder.js'
+import { writeEvents } from '../pipeline/tensorboard.js'
 import { Checkpoints } from './checkpoints.js'
 import type { State, Stateful } from './stateful.js'
 
@@ -72,6 +73,7 @@ export class Run {
       await nextTurn()
       const stop = signal?.aborted === true && finished < total
       if (stop || finished === total || finished % checkpointEvery === 0) this.#checkpoints?.save(finished, all)
+      if (finished === total && this.#options.folder) writeEvents(this.#options.folder)
       if (stop) throw new Interrupted(`stopped after step ${finished} of ${total}; start again to go on from there`)
     }
   }

@@ -36,7 +36,7 @@ export const experimentConfig = z.strictObject({
     .prefault({ learning_rate: 3e-4, epochs: 2, warmup_steps: 10 })
     .describe('the arm SFT-on-finals: further tuning on the edited replies'),
   reward: rewardConfig.omit({ kind: true }).prefault({}).describe('every learned reward model'),
-  ppo: ppoConfig.prefault({}).describe('every PPO arm'),
+  ppo: ppoConfig.prefault({ steps: 40 }).describe('every PPO arm'),
   arms: z
     .record(z.string(), ppoConfig.pick({ learning_rate: true, kl_coef: true }).partial())
     .default({})

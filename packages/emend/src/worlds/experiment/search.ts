@@ -14,8 +14,8 @@ import { experimentStages, trainPolicy } from './stages.js'
 
 /** What every PPO arm is offered. */
 export const GRID = {
-  learning_rate: [3e-4, 1e-3],
-  kl_coef: [0.05, 0.1, 0.2],
+  learning_rate: [3e-4, 6e-4],
+  kl_coef: [0.05, 0.1],
 } as const
 
 /** The seed of the search; tables use others. */
