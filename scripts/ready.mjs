@@ -4,7 +4,17 @@
 // Plain Node without dependencies: it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -117,8 +127,11 @@ async function makeReady() {
   if (needsInstall() || stale().length > 0) {
     await alone(() => {
       if (needsInstall()) install()
-      if (stale().length > 0)
+      if (stale().length > 0) {
         step('compiling TypeScript', node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'])
+        // npm marks a package's command as executable when it installs; here it is compiled later than that.
+        chmodSync(join(root, 'packages', 'emend', 'dist', 'cli', 'main.js'), 0o755)
+      }
     })
   }
   const setup = join(root, 'packages', 'torch', 'dist', 'setup')

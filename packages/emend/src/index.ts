@@ -1,5 +1,7 @@
 /** emend: align language models from edits. */
 export { type Edit, makeEdit } from '@emend/edits'
+export { pairsFromEdits, promptText } from './algorithms/edit-pairs.js'
+export type { Pair, Response } from './algorithms/pairs.js'
 export {
   type AlignOptions,
   align,
@@ -8,8 +10,6 @@ export {
   type TrainingOptions,
   trainRewardModel,
 } from './align.js'
-export { pairsFromEdits } from './algorithms/edit-pairs.js'
-export type { Pair, Response } from './algorithms/pairs.js'
 export { readEdits, readPreferences, readPrompts } from './data/index.js'
 export { ConfigError, DataError, EmendError, Interrupted } from './errors.js'
 export { type Completion, LanguageModel } from './language-model.js'
