@@ -1,6 +1,6 @@
 /** The method in a few calls: edits → reward model → policy. The CLI's stages are these. */
 import type { Edit } from '@emend/edits'
-import { dpo as trainDpo, type DpoConfig, dpoConfig } from './algorithms/dpo.js'
+import { type DpoConfig, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import type { Pair } from './algorithms/pairs.js'
 import { type PpoConfig, type PpoParts, ppo, ppoConfig } from './algorithms/ppo.js'
@@ -22,14 +22,16 @@ export interface TrainingOptions extends RunOptions {
 /** The id that ends a response of `model`. */
 function endOf(model: LanguageModel): number {
   const [eos] = model.eos
-  if (eos === undefined) throw new EmendError('the model has no end-of-text token (eos_token_id), so no response could ever end')
+  if (eos === undefined)
+    throw new EmendError('the model has no end-of-text token (eos_token_id), so no response could ever end')
   return eos
 }
 
 /** Pairs of ids from edits, or the pairs themselves. */
 const asPairs = (model: LanguageModel, data: readonly Edit[] | readonly Pair[]): Promise<readonly Pair[]> =>
   isPairs(data) ? Promise.resolve(data) : pairsFromEdits(data, model.tokenizer, endOf(model))
-const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair[] => data.length > 0 && 'chosen' in (data[0] as object)
+const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair[] =>
+  data.length > 0 && 'chosen' in (data[0] as object)
 
 /** Fine-tunes `model` in place on texts: each prompt followed by its response. */
 export async function fineTune(
@@ -41,7 +43,10 @@ export async function fineTune(
   const eos = endOf(model)
   const prompts = await model.encode(texts.map(text => text.prompt))
   const responses = await model.encode(texts.map(text => text.response))
-  const examples = prompts.map((prompt, i) => ({ prompt, response: Int32Array.of(...(responses[i] as Int32Array), eos) }))
+  const examples = prompts.map((prompt, i) => ({
+    prompt,
+    response: Int32Array.of(...(responses[i] as Int32Array), eos),
+  }))
   await sft(model.decoder, examples, sftConfig.parse(config), seed, new Run(options))
 }
 
@@ -84,14 +89,21 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
   const { prompts: given, reward, seed = 1, evaluate, folder, checkpointEvery, signal, onProgress, ...rest } = options
   const { payment: name = reward.objective.kind === 'token' ? 'token-mean' : 'terminal', ...settings } = rest
   if (reward.tokenizer !== model.tokenizer.fingerprint) {
-    throw new EmendError('the reward model was trained with another tokenizer than the model has: train it on this model')
+    throw new EmendError(
+      'the reward model was trained with another tokenizer than the model has: train it on this model',
+    )
   }
   const config = ppoConfig.parse(settings)
   const payment = paymentOf(name)
-  const prompts = typeof given[0] === 'string' ? await model.encode(given as readonly string[]) : (given as readonly Int32Array[])
+  const prompts =
+    typeof given[0] === 'string' ? await model.encode(given as readonly string[]) : (given as readonly Int32Array[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
-  const samples = model.complete(sampled, { seed, maxNewTokens: config.max_new_tokens, temperature: config.temperature })
+  const samples = model.complete(sampled, {
+    seed,
+    maxNewTokens: config.max_new_tokens,
+    temperature: config.temperature,
+  })
   const calibration = fitCalibration(
     reward,
     payment,
@@ -131,6 +143,13 @@ export async function alignByDpo(
 ): Promise<LanguageModel> {
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
   const aligned = model.clone()
-  await trainDpo(aligned.decoder, model.decoder, await asPairs(model, data), dpoConfig.parse(config), seed, new Run(options))
+  await trainDpo(
+    aligned.decoder,
+    model.decoder,
+    await asPairs(model, data),
+    dpoConfig.parse(config),
+    seed,
+    new Run(options),
+  )
   return aligned
 }

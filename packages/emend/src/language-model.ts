@@ -3,7 +3,7 @@ import type { Device, DType } from '@emend/torch'
 import { loadModel, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import { type Generated, type GenerateOptions, generate } from './generation/index.js'
-import { cloneDecoder, createDecoder, type DecoderShape, type Decoder, decoderConfig } from './models/index.js'
+import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
 import { Tokenizer } from './text/index.js'
 
 export interface Completion {
@@ -53,7 +53,12 @@ export class LanguageModel {
     const { eos = '<eos>', ...rest } = shape
     const id = tokenizer.idOf(eos)
     if (id === undefined) throw new EmendError(`the tokenizer has no token '${eos}' to end a response with`)
-    const config = decoderConfig({ ...rest, vocabSize: tokenizer.vocabSize, eos: [id], pad: tokenizer.idOf('<pad>') ?? null })
+    const config = decoderConfig({
+      ...rest,
+      vocabSize: tokenizer.vocabSize,
+      eos: [id],
+      pad: tokenizer.idOf('<pad>') ?? null,
+    })
     return new LanguageModel(createDecoder(config, seed, device ? { device } : {}), tokenizer)
   }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { findings } from '../dist/index.js'
 
 /** `PYTHON`, or the interpreter of the environment that the engine's libtorch is installed in; null when there is none. */
-function findPython() {
+export function findPython() {
   if (process.env.PYTHON) return process.env.PYTHON
   const folder = findings().libtorch?.folder
   if (!folder) return null

@@ -1,13 +1,14 @@
 /**
  * The engine's benchmarks, with Python PyTorch on the same libtorch beside us, in turn:
- *   npm run bench -w @emend/torch -- [calls] [steps] [memory] [--threads N]      (none named: all)
+ *   npm run bench -w @emend/torch -- [calls] [steps] [demo] [memory] [--threads N]      (none named: all)
  * Nothing else should run on the machine meanwhile.
  */
 import { parseArgs } from 'node:util'
 import { numThreads, setNumThreads, versions } from '../dist/index.js'
 import { benchmarkCalls } from './calls.mjs'
+import { benchmarkDemo } from './demo.mjs'
 import { benchmarkMemory } from './memory.mjs'
-import { startPeer } from './peer.mjs'
+import { findPython, startPeer } from './peer.mjs'
 import { benchmarkSteps } from './steps.mjs'
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { threads: { type: 'string' } } })
@@ -19,5 +20,6 @@ console.log(`libtorch ${versions().torch}, Node ${versions().node}, ${threads} t
 const peer = wanted('calls') || wanted('steps') ? await startPeer(threads) : null
 if (wanted('calls')) await benchmarkCalls(peer)
 if (wanted('steps')) await benchmarkSteps(peer)
+if (wanted('demo')) await benchmarkDemo(findPython())
 if (wanted('memory')) benchmarkMemory()
 peer?.end()

@@ -19,25 +19,33 @@ describe('batches', () => {
 
   it('every sample is in exactly one batch, and no batch is longer than asked', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 300 }), fc.integer({ min: 1, max: 40 }), (lengths, size) => {
-        const batches = bucketedBatches(lengths, size, 7)
-        expect(sorted(batches.flatMap(batch => [...batch]))).toEqual(upTo(lengths.length))
-        expect(batches.every(batch => batch.length <= size)).toBe(true)
-        expect(batches.length).toBe(Math.ceil(lengths.length / size))
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1, max: 40 }),
+        (lengths, size) => {
+          const batches = bucketedBatches(lengths, size, 7)
+          expect(sorted(batches.flatMap(batch => [...batch]))).toEqual(upTo(lengths.length))
+          expect(batches.every(batch => batch.length <= size)).toBe(true)
+          expect(batches.length).toBe(Math.ceil(lengths.length / size))
+        },
+      ),
     )
   })
 
   it('micro-batches keep within the budget unless one sample alone exceeds it', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 400 }), (lengths, tokens) => {
-        const parts = microBatches(upTo(lengths.length), i => lengths[i] as number, tokens)
-        expect(sorted(parts.flat())).toEqual(upTo(lengths.length))
-        for (const part of parts) {
-          const longest = Math.max(...part.map(i => lengths[i] as number))
-          expect(part.length === 1 || longest * part.length <= tokens).toBe(true)
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 400 }),
+        (lengths, tokens) => {
+          const parts = microBatches(upTo(lengths.length), i => lengths[i] as number, tokens)
+          expect(sorted(parts.flat())).toEqual(upTo(lengths.length))
+          for (const part of parts) {
+            const longest = Math.max(...part.map(i => lengths[i] as number))
+            expect(part.length === 1 || longest * part.length <= tokens).toBe(true)
+          }
+        },
+      ),
     )
   })
 

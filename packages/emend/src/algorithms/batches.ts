@@ -22,7 +22,9 @@ export function bucketedBatches(lengths: ArrayLike<number>, batch: number, ...ke
   const window = batch * 8
   const batches: Int32Array[] = []
   for (let start = 0; start < order.length; start += window) {
-    const sorted = order.slice(start, start + window).sort((a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b)
+    const sorted = order
+      .slice(start, start + window)
+      .sort((a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b)
     for (let i = 0; i < sorted.length; i += batch) batches.push(sorted.slice(i, i + batch))
   }
   return Array.from(permutation(batches.length, ...key, 1), i => batches[i] as Int32Array)
@@ -33,7 +35,11 @@ export function bucketedBatches(lengths: ArrayLike<number>, batch: number, ...ke
  *
  * @param tokens the budget; a single longer sample stands alone
  */
-export function microBatches(indices: ArrayLike<number>, lengthOf: (index: number) => number, tokens: number): number[][] {
+export function microBatches(
+  indices: ArrayLike<number>,
+  lengthOf: (index: number) => number,
+  tokens: number,
+): number[][] {
   const sorted = Array.from(indices).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b)
   const parts: number[][] = []
   let part: number[] = []

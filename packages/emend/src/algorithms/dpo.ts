@@ -17,7 +17,12 @@ export const dpoConfig = z.strictObject({
   batch_size: z.number().int().positive().default(32).describe('pairs per optimizer step'),
   warmup_steps: z.number().int().nonnegative().default(10).describe('steps over which the learning rate rises from 0'),
   max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
-  micro_batch_tokens: z.number().int().positive().default(16384).describe('padded tokens per forward pass; changes memory, not results'),
+  micro_batch_tokens: z
+    .number()
+    .int()
+    .positive()
+    .default(16384)
+    .describe('padded tokens per forward pass; changes memory, not results'),
 })
 export type DpoConfig = z.infer<typeof dpoConfig>
 
@@ -32,8 +37,16 @@ export async function dpo(
 ): Promise<void> {
   const sum = (row: Float32Array) => row.reduce((total, x) => total + x, 0)
   const prompts = pairs.map(pair => pair.prompt)
-  const refChosen = responseLogprobs(reference, prompts, pairs.map(p => p.chosen.ids)).map(sum)
-  const refRejected = responseLogprobs(reference, prompts, pairs.map(p => p.rejected.ids)).map(sum)
+  const refChosen = responseLogprobs(
+    reference,
+    prompts,
+    pairs.map(p => p.chosen.ids),
+  ).map(sum)
+  const refRejected = responseLogprobs(
+    reference,
+    prompts,
+    pairs.map(p => p.rejected.ids),
+  ).map(sum)
   const lengths = pairs.map(pairLength)
   const perEpoch = Math.ceil(pairs.length / config.batch_size)
   const total = perEpoch * config.epochs
@@ -59,7 +72,11 @@ export async function dpo(
         const total = logprobs(policy, sequences, { temperature: 1 }).logprobs.mul(sequences.mask).sum([1])
         const chosen = total.narrow(0, 0, part.length)
         const rejected = total.narrow(0, part.length, part.length)
-        const ref = (values: readonly number[]) => tensor(Float32Array.from(part, i => values[i] as number), { device })
+        const ref = (values: readonly number[]) =>
+          tensor(
+            Float32Array.from(part, i => values[i] as number),
+            { device },
+          )
         const [rc, rr] = [ref(refChosen), ref(refRejected)]
         margins.push(...chosen.sub(rc).sub(rejected.sub(rr)).mul(config.beta).floats())
         return dpoLoss(chosen, rejected, rc, rr, config.beta).sum()

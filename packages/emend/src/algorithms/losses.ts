@@ -1,5 +1,5 @@
 /** The losses that carry a gradient. Each returns a masked *sum*: the caller divides by the tokens of the whole batch. */
-import { torch, type Tensor } from '@emend/torch'
+import { type Tensor, torch } from '@emend/torch'
 
 /**
  * PPO's clipped policy loss (Schulman et al. 2017, arXiv 1707.06347, eq. 7), summed over response tokens.
@@ -9,7 +9,13 @@ import { torch, type Tensor } from '@emend/torch'
  * @param advantages [B, T]
  * @param mask [B, T] true at response tokens
  */
-export function policyLoss(logprobs: Tensor, oldLogprobs: Tensor, advantages: Tensor, mask: Tensor, clip: number): Tensor {
+export function policyLoss(
+  logprobs: Tensor,
+  oldLogprobs: Tensor,
+  advantages: Tensor,
+  mask: Tensor,
+  clip: number,
+): Tensor {
   // A padded place has no old log-probability: its ratio is made 1 before it is exponentiated, so that no ∞·0 arises.
   const ratio = logprobs.sub(oldLogprobs).mul(mask).exp()
   const unclipped = ratio.mul(advantages)
@@ -37,7 +43,13 @@ export function valueLoss(values: Tensor, oldValues: Tensor, returns: Tensor, ma
  * @param refChosen [B] the same under the reference
  * @returns [B] loss per pair
  */
-export function dpoLoss(chosen: Tensor, rejected: Tensor, refChosen: Tensor, refRejected: Tensor, beta: number): Tensor {
+export function dpoLoss(
+  chosen: Tensor,
+  rejected: Tensor,
+  refChosen: Tensor,
+  refRejected: Tensor,
+  beta: number,
+): Tensor {
   const margin = chosen.sub(refChosen).sub(rejected.sub(refRejected))
   return torch.log_sigmoid(margin.mul(beta)).neg()
 }

@@ -10,7 +10,16 @@ import { z } from 'zod'
 import { repeats } from '../evaluation/repeats.js'
 import { explainedVariance, mean, standardDeviation } from '../evaluation/statistics.js'
 import { type Generated, generate } from '../generation/index.js'
-import { type Decoder, logprobs, mapInBatches, pack, responseRows, type ScalarModel, type Sequences, valuesAt } from '../models/index.js'
+import {
+  type Decoder,
+  logprobs,
+  mapInBatches,
+  pack,
+  responseRows,
+  type ScalarModel,
+  type Sequences,
+  valuesAt,
+} from '../models/index.js'
 import type { PaidReward } from '../rewards/paid.js'
 import { Run } from '../training/run.js'
 import { weightsOf } from '../training/stateful.js'
@@ -22,31 +31,80 @@ import { type Trajectory, trajectories } from './rollouts/trajectory.js'
 import { responseLogprobs } from './sft.js'
 
 export const ppoConfig = z.strictObject({
-  steps: z.number().int().positive().default(60).describe('rollout batches, each sampled from the policy as it then stands'),
+  steps: z
+    .number()
+    .int()
+    .positive()
+    .default(60)
+    .describe('rollout batches, each sampled from the policy as it then stands'),
   rollouts: z.number().int().positive().default(128).describe('responses sampled per step'),
   minibatch_size: z.number().int().positive().default(64).describe('responses per optimizer step'),
   epochs: z.number().int().positive().default(1).describe('passes over each rollout batch'),
   learning_rate: z.number().positive().default(3e-4).describe('of the policy; annealed linearly to 0'),
   value_learning_rate: z.number().positive().default(1e-3).describe('of the value model; annealed linearly to 0'),
-  warmup_steps: z.number().int().nonnegative().default(5).describe('optimizer steps over which the learning rates rise from 0'),
-  value_warmup_steps: z.number().int().nonnegative().default(0).describe('first rollout batches on which only the value model learns'),
-  kl_coef: z.number().nonnegative().default(0.1).describe('β: reward per nat that the policy moves away from its reference'),
-  kl_target: z.number().positive().nullable().default(null).describe('nats per response for an adaptive β; null keeps β fixed'),
+  warmup_steps: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(5)
+    .describe('optimizer steps over which the learning rates rise from 0'),
+  value_warmup_steps: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe('first rollout batches on which only the value model learns'),
+  kl_coef: z
+    .number()
+    .nonnegative()
+    .default(0.1)
+    .describe('β: reward per nat that the policy moves away from its reference'),
+  kl_target: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('nats per response for an adaptive β; null keeps β fixed'),
   kl_horizon: z.number().positive().default(10_000).describe('samples over which the adaptive β corrects a full error'),
-  kl_stop: z.number().positive().nullable().default(null).describe('ends the epoch when approxkl (to the old policy) exceeds this; null never'),
+  kl_stop: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('ends the epoch when approxkl (to the old policy) exceeds this; null never'),
   gamma: z.number().min(0).max(1).default(1).describe('discount γ'),
   lambda: z.number().min(0).max(1).default(0.95).describe('GAE λ'),
   clip: z.number().positive().default(0.2).describe('policy ratios are clipped to 1 ± this'),
   value_clip: z.number().positive().default(0.4).describe('values are clipped to the old value ± this'),
   missing_eos_penalty: z.number().default(-1).describe('added to the last reward of a response that did not end'),
-  whiten_rewards: z.boolean().default(false).describe('scales rewards to unit variance over the batch, keeping their mean'),
-  whiten_advantages: z.boolean().default(true).describe('advantages to mean 0 and variance 1, once, over the whole rollout batch'),
+  whiten_rewards: z
+    .boolean()
+    .default(false)
+    .describe('scales rewards to unit variance over the batch, keeping their mean'),
+  whiten_advantages: z
+    .boolean()
+    .default(true)
+    .describe('advantages to mean 0 and variance 1, once, over the whole rollout batch'),
   max_new_tokens: z.number().int().positive().default(64).describe('longest response'),
-  temperature: z.number().positive().default(1).describe('divides the logits when sampling and when computing log-probabilities'),
+  temperature: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('divides the logits when sampling and when computing log-probabilities'),
   max_grad_norm: z.number().positive().default(1).describe('gradients are scaled down to this L2 norm'),
-  micro_batch_tokens: z.number().int().positive().default(8192).describe('padded tokens per forward pass; changes memory, not results'),
+  micro_batch_tokens: z
+    .number()
+    .int()
+    .positive()
+    .default(8192)
+    .describe('padded tokens per forward pass; changes memory, not results'),
   logged_rollouts: z.number().int().nonnegative().default(16).describe('samples per step written to rollouts.jsonl'),
-  evaluate_every: z.number().int().positive().default(10).describe('steps between evaluations on held-out prompts, where there are any'),
+  evaluate_every: z
+    .number()
+    .int()
+    .positive()
+    .default(10)
+    .describe('steps between evaluations on held-out prompts, where there are any'),
 })
 export type PpoConfig = z.infer<typeof ppoConfig>
 
@@ -81,7 +139,10 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     })
   const policyTrainer = trainerOf('policy', policy, config.learning_rate)
   const valueTrainer = trainerOf('value', value, config.value_learning_rate)
-  const kl = config.kl_target === null ? fixedKL(config.kl_coef) : new AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
+  const kl =
+    config.kl_target === null
+      ? fixedKL(config.kl_coef)
+      : new AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
 
   const owners = { policy: weightsOf(policy), value: weightsOf(value), policyTrainer, valueTrainer, kl }
   for await (const step of run.steps(config.steps, owners)) {
@@ -133,7 +194,8 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     const due = (step + 1) % config.evaluate_every === 0 || step + 1 === config.steps
     const evaluated = due ? parts.evaluate?.(policy) : undefined
     run.log(step, { ...reported, ...learned, ...evaluated, ...timesOf(times, rollout) }, noteOf(reported))
-    if (run.keepsRollouts) for (const line of rolloutLines(rollout, step, config.logged_rollouts, parts.decode)) run.logRollout(line)
+    if (run.keepsRollouts)
+      for (const line of rolloutLines(rollout, step, config.logged_rollouts, parts.decode)) run.logRollout(line)
     kl.update(reported['objective/kl'] as number, rollout.length)
   }
 }
@@ -169,18 +231,33 @@ function learn(rollout: readonly Trajectory[], learner: Learner): Record<string,
     for (let start = 0; start < order.length; start += config.minibatch_size) {
       const minibatch = order.slice(start, start + config.minibatch_size)
       const tokens = minibatch.reduce((sum, i) => sum + (rollout[i] as Trajectory).response.length, 0)
-      const lengthOf = (i: number) => (rollout[i] as Trajectory).prompt.length + (rollout[i] as Trajectory).response.length
+      const lengthOf = (i: number) =>
+        (rollout[i] as Trajectory).prompt.length + (rollout[i] as Trajectory).response.length
       const micro = microBatches(minibatch, lengthOf, config.micro_batch_tokens)
       const stats = new PolicyStats()
       const policyStep =
         step < config.value_warmup_steps
           ? undefined
           : policyTrainer.step(
-              micro.map(part => policyPart(part.map(i => rollout[i] as Trajectory), policy, config, stats)),
+              micro.map(part =>
+                policyPart(
+                  part.map(i => rollout[i] as Trajectory),
+                  policy,
+                  config,
+                  stats,
+                ),
+              ),
               tokens,
             )
       const valueStep = valueTrainer.step(
-        micro.map(part => valuePart(part.map(i => rollout[i] as Trajectory), value, config, stats)),
+        micro.map(part =>
+          valuePart(
+            part.map(i => rollout[i] as Trajectory),
+            value,
+            config,
+            stats,
+          ),
+        ),
         tokens,
       )
       seen.push({ policyStep, valueStep, ...stats.means() })
@@ -197,8 +274,14 @@ function policyPart(samples: readonly Trajectory[], policy: Decoder, config: Ppo
     loss() {
       const batch = packSamples(samples, policy)
       const current = logprobs(policy, batch, { temperature: config.temperature, entropy: true })
-      const old = padded(samples.map(s => s.logprobs), batch)
-      const advantages = padded(samples.map(s => s.advantages), batch)
+      const old = padded(
+        samples.map(s => s.logprobs),
+        batch,
+      )
+      const advantages = padded(
+        samples.map(s => s.advantages),
+        batch,
+      )
       stats.addPolicy(current.logprobs, old, current.entropy as Tensor, batch.mask, config.clip)
       return policyLoss(current.logprobs, old, advantages, batch.mask, config.clip)
     },
@@ -212,8 +295,14 @@ function valuePart(samples: readonly Trajectory[], value: ScalarModel, config: P
     loss() {
       const batch = packSamples(samples, value)
       const current = valuesAt(value, batch)
-      const old = padded(samples.map(s => s.values), batch)
-      const returns = padded(samples.map(s => s.returns), batch)
+      const old = padded(
+        samples.map(s => s.values),
+        batch,
+      )
+      const returns = padded(
+        samples.map(s => s.returns),
+        batch,
+      )
       stats.addValue(current, old, batch.mask, config.value_clip)
       return valueLoss(current, old, returns, batch.mask, config.value_clip)
     },
@@ -237,7 +326,11 @@ function padded(rows: readonly Float32Array[], batch: Sequences): Tensor {
 }
 
 /** V(s_t) of every response, without gradient: [T] each. */
-function valuesOf(value: ScalarModel, prompts: readonly Int32Array[], responses: readonly Int32Array[]): Float32Array[] {
+function valuesOf(
+  value: ScalarModel,
+  prompts: readonly Int32Array[],
+  responses: readonly Int32Array[],
+): Float32Array[] {
   const rows = (batch: Sequences) => responseRows(valuesAt(value, batch), batch.lengths)
   return mapInBatches(prompts, responses, 8192, rows, value.device)
 }
@@ -322,7 +415,12 @@ function learnMetrics(seen: readonly MinibatchStats[]): Record<string, number> {
 }
 
 /** What the rollout itself tells, by the names of docs/metrics.md. */
-function metricsOf(rollout: readonly Trajectory[], generated: readonly Generated[], klCoef: number, step: number): Record<string, number> {
+function metricsOf(
+  rollout: readonly Trajectory[],
+  generated: readonly Generated[],
+  klCoef: number,
+  step: number,
+): Record<string, number> {
   const total = (row: Float32Array) => row.reduce((sum, x) => sum + x, 0)
   const scores = rollout.map(sample => total(sample.paid))
   const kl = rollout.map(sample => total(sample.kl))
@@ -356,7 +454,10 @@ function metricsOf(rollout: readonly Trajectory[], generated: readonly Generated
 const noteOf = (metrics: Record<string, number>) =>
   `reward ${(metrics['objective/scores'] as number).toFixed(2)} kl ${(metrics['objective/kl'] as number).toFixed(2)} length ${(metrics['response_length/mean'] as number).toFixed(0)}`
 
-function timesOf(seconds: { generate: number; score: number; learn: number }, rollout: readonly Trajectory[]): Record<string, number> {
+function timesOf(
+  seconds: { generate: number; score: number; learn: number },
+  rollout: readonly Trajectory[],
+): Record<string, number> {
   const tokens = rollout.reduce((sum, sample) => sum + sample.response.length, 0)
   const all = seconds.generate + seconds.score + seconds.learn
   return {
@@ -368,7 +469,12 @@ function timesOf(seconds: { generate: number; score: number; learn: number }, ro
 }
 
 /** Lines of rollouts.jsonl, in RLLoggingBoard's names. */
-function* rolloutLines(rollout: readonly Trajectory[], step: number, count: number, decode?: (ids: Int32Array) => string) {
+function* rolloutLines(
+  rollout: readonly Trajectory[],
+  step: number,
+  count: number,
+  decode?: (ids: Int32Array) => string,
+) {
   const numbers = (row: Float32Array) => Array.from(row, x => Number(x.toPrecision(6)))
   for (const sample of rollout.slice(0, count)) {
     yield {

@@ -12,19 +12,33 @@ import { bucketedBatches, microBatches } from './batches.js'
 import { bothSides, type Pair, pairLength } from './pairs.js'
 
 export const rewardConfig = z.strictObject({
-  kind: z.enum(rewardKinds).default('token' satisfies RewardKind).describe('what is trained: one reward a response, or one a token'),
+  kind: z
+    .enum(rewardKinds)
+    .default('token' satisfies RewardKind)
+    .describe('what is trained: one reward a response, or one a token'),
   learning_rate: z.number().positive().default(1e-3).describe('peak learning rate, annealed linearly to 0'),
   epochs: z.number().int().positive().default(2).describe('passes over the pairs'),
   batch_size: z.number().int().positive().default(32).describe('pairs per optimizer step'),
   warmup_steps: z.number().int().nonnegative().default(10).describe('steps over which the learning rate rises from 0'),
   weight_decay: z.number().nonnegative().default(0.01).describe('decoupled weight decay (AdamW)'),
   max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
-  micro_batch_tokens: z.number().int().positive().default(16384).describe('padded tokens per forward pass; changes memory, not results'),
+  micro_batch_tokens: z
+    .number()
+    .int()
+    .positive()
+    .default(16384)
+    .describe('padded tokens per forward pass; changes memory, not results'),
 })
 export type RewardConfig = z.infer<typeof rewardConfig>
 
 /** Trains `model` in place by its objective: a mean over the pairs of a batch. */
-export async function trainReward(model: RewardModel, pairs: readonly Pair[], config: RewardConfig, seed: number, run = new Run()): Promise<void> {
+export async function trainReward(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  config: RewardConfig,
+  seed: number,
+  run = new Run(),
+): Promise<void> {
   const lengths = pairs.map(pairLength)
   const perEpoch = Math.ceil(pairs.length / config.batch_size)
   const total = perEpoch * config.epochs
@@ -75,7 +89,11 @@ export async function trainReward(model: RewardModel, pairs: readonly Pair[], co
 }
 
 /** A reading of 2B responses, chosen first → the two readings of B. */
-export function splitReading({ token, sequence, mask }: RewardReading): [chosen: RewardReading, rejected: RewardReading] {
+export function splitReading({
+  token,
+  sequence,
+  mask,
+}: RewardReading): [chosen: RewardReading, rejected: RewardReading] {
   const half = (sequence.shape[0] as number) / 2
   const rows = (x: Tensor, start: number) => x.narrow(0, start, half)
   return [

@@ -13,7 +13,12 @@ export const sftConfig = z.strictObject({
   warmup_steps: z.number().int().nonnegative().default(40).describe('steps over which the learning rate rises from 0'),
   weight_decay: z.number().nonnegative().default(0.01).describe('decoupled weight decay (AdamW)'),
   max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
-  micro_batch_tokens: z.number().int().positive().default(8192).describe('padded tokens per forward pass; changes memory, not results'),
+  micro_batch_tokens: z
+    .number()
+    .int()
+    .positive()
+    .default(8192)
+    .describe('padded tokens per forward pass; changes memory, not results'),
 })
 export type SftConfig = z.infer<typeof sftConfig>
 
@@ -24,7 +29,13 @@ export interface Example {
 }
 
 /** Trains `model` in place on −log π(response | prompt), a mean over all response tokens of a batch. */
-export async function sft(model: Decoder, examples: readonly Example[], config: SftConfig, seed: number, run = new Run()): Promise<void> {
+export async function sft(
+  model: Decoder,
+  examples: readonly Example[],
+  config: SftConfig,
+  seed: number,
+  run = new Run(),
+): Promise<void> {
   const lengths = examples.map(({ prompt, response }) => prompt.length + response.length)
   const perEpoch = Math.ceil(examples.length / config.batch_size)
   const total = perEpoch * config.epochs

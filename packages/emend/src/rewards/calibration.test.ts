@@ -10,7 +10,13 @@ const samples = [
 describe('calibrate', () => {
   // R = 2, 6: mean 4, biased standard deviation 2
   it('terminal: centres R, scales its spread to 1', () => {
-    expect(calibrate(samples, paymentOf('terminal'), 'sft')).toEqual({ shift: 4, scale: 0.5, of: 'sequence', fittedOn: 'sft', n: 2 })
+    expect(calibrate(samples, paymentOf('terminal'), 'sft')).toEqual({
+      shift: 4,
+      scale: 0.5,
+      of: 'sequence',
+      fittedOn: 'sft',
+      n: 2,
+    })
   })
 
   // mean token 16/6 = 2.6667; totals 4 − 5.3333 = −1.3333 and 12 − 10.6667 = 1.3333: spread 1.3333
@@ -28,6 +34,8 @@ describe('calibrate', () => {
 
   it('refuses samples that tell nothing apart', () => {
     const same = [samples[0], samples[0]] as typeof samples
-    expect(() => calibrate(same, paymentOf('terminal'), 'sft')).toThrow("payment 'terminal': all 2 calibration samples of sft get the same")
+    expect(() => calibrate(same, paymentOf('terminal'), 'sft')).toThrow(
+      "payment 'terminal': all 2 calibration samples of sft get the same",
+    )
   })
 })

@@ -39,7 +39,9 @@ export function calibrate(
   })
   const spread = standardDeviation(totals, 0)
   if (!(spread > 0)) {
-    throw new EmendError(`payment '${payment.name}': all ${samples.length} calibration samples of ${fittedOn} get the same total reward`)
+    throw new EmendError(
+      `payment '${payment.name}': all ${samples.length} calibration samples of ${fittedOn} get the same total reward`,
+    )
   }
   return { shift, scale: 1 / spread, of: payment.of, fittedOn, n: samples.length }
 }

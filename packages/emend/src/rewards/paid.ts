@@ -36,7 +36,10 @@ export function learnedReward(model: RewardModel, payment: Payment, { shift, sca
  * @param score the response's reward; higher is better
  * @param samples what the calibration is fitted on
  */
-export function terminalReward(score: (index: number, response: Int32Array, ended: boolean) => number, calibration: Calibration): PaidReward {
+export function terminalReward(
+  score: (index: number, response: Int32Array, ended: boolean) => number,
+  calibration: Calibration,
+): PaidReward {
   return ({ indices, responses }) =>
     responses.map(({ ids, ended }, i) => {
       const paid = new Float32Array(ids.length)

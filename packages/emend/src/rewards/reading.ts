@@ -12,7 +12,10 @@ export interface RewardReading {
 
 /** Mean of `x` [B, T] over the true places of `mask` [B, T], per row: [B]. Rows hold at least one token. */
 export function maskedRowMean(x: Tensor, mask: Tensor): Tensor {
-  return x.mul(mask).sum([1]).div(mask.sum([1]))
+  return x
+    .mul(mask)
+    .sum([1])
+    .div(mask.sum([1]))
 }
 
 /** `x` [B, T] at each row's last true place of `mask` [B, T]: [B]. */

@@ -53,7 +53,10 @@ export class RewardModel {
   async save(folder: string): Promise<void> {
     await saveScalarModel(folder, this.scalar)
     const { objective, tokenizer, calibrations } = this
-    writeFileSync(join(folder, 'reward.json'), JSON.stringify({ kind: objective.kind, tokenizer, calibrations }, null, 2) + '\n')
+    writeFileSync(
+      join(folder, 'reward.json'),
+      JSON.stringify({ kind: objective.kind, tokenizer, calibrations }, null, 2) + '\n',
+    )
   }
 
   /** @throws EmendError naming the folder when it holds no reward model */
@@ -62,7 +65,10 @@ export class RewardModel {
     try {
       saved = JSON.parse(readFileSync(join(folder, 'reward.json'), 'utf8'))
     } catch (cause) {
-      throw new EmendError(`${folder}: no readable reward.json; train a reward model with 'emend reward --out ${folder}'`, { cause })
+      throw new EmendError(
+        `${folder}: no readable reward.json; train a reward model with 'emend reward --out ${folder}'`,
+        { cause },
+      )
     }
     const { model } = await loadScalarModel(folder, o)
     return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)

@@ -1,7 +1,13 @@
 /** What a reward model, and the baselines it must beat, say of held-out pairs. */
 import type { Pair } from '../algorithms/pairs.js'
 import { responseLogprobs } from '../algorithms/sft.js'
-import { lengthAccuracy, lengthDirection, logprobAccuracy, type PairAccuracy, type ScoredPair } from '../evaluation/index.js'
+import {
+  lengthAccuracy,
+  lengthDirection,
+  logprobAccuracy,
+  type PairAccuracy,
+  type ScoredPair,
+} from '../evaluation/index.js'
 import type { Decoder } from '../models/index.js'
 import type { Read, RewardModel } from './reward-model.js'
 

@@ -1,6 +1,17 @@
 /** Checkpoints that are whole or absent: written aside, synced, renamed; each file's SHA-256 in a manifest. */
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { readSafetensors, scope, writeSafetensors } from '@emend/torch'
 import type { Stateful } from './stateful.js'
@@ -72,10 +83,18 @@ export class Checkpoints {
       const folder = join(this.#folder, name)
       const manifest = validManifest(folder)
       if (!manifest) continue
-      const values = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as Record<string, Record<string, unknown>>
+      const values = JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8')) as Record<
+        string,
+        Record<string, unknown>
+      >
       for (const [owner, stateful] of Object.entries(owners)) {
         const file = join(folder, `${owner}.safetensors`)
-        scope(() => stateful.load({ values: values[owner], tensors: existsSync(file) ? readSafetensors(file).tensors : undefined }))
+        scope(() =>
+          stateful.load({
+            values: values[owner],
+            tensors: existsSync(file) ? readSafetensors(file).tensors : undefined,
+          }),
+        )
       }
       return manifest.step
     }

@@ -80,7 +80,9 @@ export class Run {
 
   #logs(): Stateful {
     return {
-      state: (): State => ({ values: { metrics: this.#metrics?.position() ?? 0, rollouts: this.#rollouts?.position() ?? 0 } }),
+      state: (): State => ({
+        values: { metrics: this.#metrics?.position() ?? 0, rollouts: this.#rollouts?.position() ?? 0 },
+      }),
       load: ({ values }: State) => {
         const { metrics, rollouts } = values as { metrics: number; rollouts: number }
         this.#metrics?.truncate(metrics)

@@ -72,7 +72,9 @@ export class Trainer implements Stateful {
         const sum = part.loss()
         const value = sum.item()
         if (!Number.isFinite(value)) {
-          throw new NonFiniteError(`${name}: the loss is ${value} at step ${this.#steps} in samples ${part.samples.join(', ')}`)
+          throw new NonFiniteError(
+            `${name}: the loss is ${value} at step ${this.#steps} in samples ${part.samples.join(', ')}`,
+          )
         }
         sum.div(weight).backward()
         return value

@@ -43,12 +43,14 @@ describe('trajectories', () => {
     const batch = [sample(), sample({ paid: Float32Array.of(0, -2) })]
     const whitened = trajectories(batch, { ...shaping, whiten_advantages: true }, 0).flatMap(t => [...t.advantages])
     // raw advantages 2, 2, −2, −2: mean 0, biased variance 4
-    whitened.forEach((x, i) => expect(x).toBeCloseTo([1, 1, -1, -1][i] as number, 6))
+    for (const [i, x] of whitened.entries()) expect(x).toBeCloseTo([1, 1, -1, -1][i] as number, 6)
   })
 
   it('refuses a number that is none, naming step, quantity, token and prompt', () => {
     const broken = sample({ paid: Float32Array.of(0, Number.NaN) })
     expect(() => trajectories([sample(), broken], shaping, 12)).toThrow(NonFiniteError)
-    expect(() => trajectories([broken], shaping, 12)).toThrow('paid is NaN at token 1 of the response to prompt 4, step 12')
+    expect(() => trajectories([broken], shaping, 12)).toThrow(
+      'paid is NaN at token 1 of the response to prompt 4, step 12',
+    )
   })
 })

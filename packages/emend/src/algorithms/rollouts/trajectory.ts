@@ -40,7 +40,11 @@ export interface Shaping {
 }
 
 /** reward_t = paid_t − β·kl_t (+ the missing-EOS penalty at the last token). Arrays [T]. */
-export function shapedRewards(sample: Pick<Sample, 'paid' | 'ended'>, kl: Float32Array, shaping: Shaping): Float32Array {
+export function shapedRewards(
+  sample: Pick<Sample, 'paid' | 'ended'>,
+  kl: Float32Array,
+  shaping: Shaping,
+): Float32Array {
   const rewards = sample.paid.map((paid, t) => paid - shaping.kl_coef * (kl[t] as number))
   const last = rewards.length - 1
   if (!sample.ended) rewards[last] = (rewards[last] as number) + shaping.missing_eos_penalty
@@ -57,7 +61,9 @@ export function trajectories(samples: readonly Sample[], shaping: Shaping, step:
   const kls = samples.map(sample => k1(sample.logprobs, sample.refLogprobs))
   const shaped = samples.map((sample, i) => shapedRewards(sample, kls[i] as Float32Array, shaping))
   const rewards = shaping.whiten_rewards ? whiten(shaped, { keepMean: true }) : shaped
-  const estimates = samples.map((sample, i) => gae(rewards[i] as Float32Array, sample.values, shaping.gamma, shaping.lambda))
+  const estimates = samples.map((sample, i) =>
+    gae(rewards[i] as Float32Array, sample.values, shaping.gamma, shaping.lambda),
+  )
   const raw = estimates.map(estimate => estimate.advantages)
   const advantages = shaping.whiten_advantages ? whiten(raw, { keepMean: false }) : raw
   return samples.map((sample, i) => ({
@@ -70,11 +76,14 @@ export function trajectories(samples: readonly Sample[], shaping: Shaping, step:
 }
 
 function refuseNonFinite(sample: Sample, step: number): void {
-  if (sample.response.length === 0) throw new EmendError(`ppo: the response to prompt ${sample.index} is empty at step ${step}`)
+  if (sample.response.length === 0)
+    throw new EmendError(`ppo: the response to prompt ${sample.index} is empty at step ${step}`)
   for (const name of ['logprobs', 'refLogprobs', 'values', 'paid'] as const) {
     const t = sample[name].findIndex(x => !Number.isFinite(x))
     if (t >= 0) {
-      throw new NonFiniteError(`ppo: ${name} is ${sample[name][t]} at token ${t} of the response to prompt ${sample.index}, step ${step}`)
+      throw new NonFiniteError(
+        `ppo: ${name} is ${sample[name][t]} at token ${t} of the response to prompt ${sample.index}, step ${step}`,
+      )
     }
   }
 }

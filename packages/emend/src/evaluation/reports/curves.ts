@@ -5,7 +5,7 @@ import type { Curve } from './report-data.js'
 
 /** The curves a report shows first, with their titles and units; names as in docs/metrics.md. */
 const SHOWN: readonly [metric: string, title: string, unit?: string][] = [
-  ['win_rate', 'Win rate', '%'],
+  ['eval/win_rate', 'Win rate on validation prompts', '%'],
   ['objective/scores', 'Reward', 'per reply'],
   ['objective/kl', 'KL to the reference', 'nats per reply'],
   ['response_length/mean', 'Length', 'tokens'],

@@ -1,28 +1,13 @@
 /** Curves and rollouts for a report, from the folders of runs. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isTiming, readJsonl, readMetrics } from '../../pipeline/run-folder.js'
+import { readJsonl, readMetrics } from '../../pipeline/run-folder.js'
+import { metricCurves } from './curves.js'
 import type { Curve, ReportRollout } from './report-data.js'
 
-/** Curves of metrics over steps, a line for each run that has them. */
-export function curvesOf(runs: readonly { name: string; folder: string }[], metrics: readonly string[]): Curve[] {
-  const rows = runs.map(({ name, folder }) => ({ name, rows: readMetrics(join(folder, 'metrics.jsonl')) }))
-  return metrics
-    .filter(metric => !isTiming(metric))
-    .map(metric => ({
-      metric,
-      title: metric,
-      series: rows
-        .map(run => ({
-          name: run.name,
-          points: run.rows
-            .filter(row => typeof row[metric] === 'number')
-            .map(row => [row.step, row[metric] as number] as [number, number]),
-        }))
-        .filter(series => series.points.length > 0),
-    }))
-    .filter(curve => curve.series.length > 0)
-}
+/** Curves of the metrics that the runs in these folders logged, a line for each run. */
+export const curvesOf = (runs: readonly { name: string; folder: string }[]): Curve[] =>
+  metricCurves(runs.map(({ name, folder }) => ({ name, rows: readMetrics(join(folder, 'metrics.jsonl')) })))
 
 interface RolloutLine {
   readonly step: number

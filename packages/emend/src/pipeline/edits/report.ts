@@ -26,15 +26,6 @@ interface RewardResult {
   readonly n_dev: number
 }
 
-const CURVES = [
-  'objective/scores',
-  'objective/kl',
-  'response_length/mean',
-  'response/repeats',
-  'loss/value_avg',
-  'val/explained_var',
-]
-
 /** Writes report.html into the run's folder. */
 export function writeEditsReport(config: EditsConfig, folder: string, outcomes: readonly StageOutcome[]) {
   const resultOf = <T>(name: string) => outcomes.find(outcome => outcome.name === name)?.result as T
@@ -55,7 +46,7 @@ export function writeEditsReport(config: EditsConfig, folder: string, outcomes: 
       arms: [],
       facts: outcomes.map(({ name, seconds }) => ({ label: name, value: `${seconds.toFixed(1)} s` })),
       tables,
-      curves: curvesOf([{ name: 'PPO', folder: join(folder, 'ppo') }], CURVES),
+      curves: curvesOf([{ name: 'PPO', folder: join(folder, 'ppo') }]),
       heats: [],
       edits: [],
       rollouts: rolloutsOf([{ name: 'PPO', folder: join(folder, 'ppo') }], 100),

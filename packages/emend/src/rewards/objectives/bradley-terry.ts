@@ -1,5 +1,5 @@
 /** −log σ(R(chosen) − R(rejected)): the chance, under Bradley and Terry's model, that the chosen one wins. */
-import { torch, type Tensor } from '@emend/torch'
+import { type Tensor, torch } from '@emend/torch'
 import type { RewardReading } from '../reading.js'
 
 /** Readings of B pairs → loss per pair [B]. */

@@ -12,7 +12,10 @@ function readingOf(rows: number[][], sequence: number[]): RewardReading {
   return {
     token: tensor(rows.map(pad), { dtype: 'float64' }),
     sequence: tensor(sequence, { dtype: 'float64' }),
-    mask: tensor(rows.map(row => pad(row.map(() => 1))), { dtype: 'bool' }),
+    mask: tensor(
+      rows.map(row => pad(row.map(() => 1))),
+      { dtype: 'bool' },
+    ),
   }
 }
 
@@ -22,16 +25,28 @@ describe('payments by hand', () => {
   const paid = (name: PaymentName) => paymentOf(name).pay(reading).add(0).tolist()
 
   it('terminal: all at the last token', () => {
-    expect(paid('terminal')).toEqual([[0, 0, 10], [-2, 0, 0]])
+    expect(paid('terminal')).toEqual([
+      [0, 0, 10],
+      [-2, 0, 0],
+    ])
   })
   it('token: r_t', () => {
-    expect(paid('token')).toEqual([[1, 2, 6], [4, 0, 0]])
+    expect(paid('token')).toEqual([
+      [1, 2, 6],
+      [4, 0, 0],
+    ])
   })
   it('token-mean: r_t / T', () => {
-    expect(paid('token-mean')).toEqual([[1 / 3, 2 / 3, 2], [4, 0, 0]])
+    expect(paid('token-mean')).toEqual([
+      [1 / 3, 2 / 3, 2],
+      [4, 0, 0],
+    ])
   })
   it('uniform: R / T', () => {
-    expect(paid('uniform')).toEqual([[10 / 3, 10 / 3, 10 / 3], [-2, 0, 0]])
+    expect(paid('uniform')).toEqual([
+      [10 / 3, 10 / 3, 10 / 3],
+      [-2, 0, 0],
+    ])
   })
   it('an unknown one is refused with the list', () => {
     expect(() => paymentOf('tokens')).toThrow("no payment 'tokens'; there are terminal, token, token-mean, uniform")
@@ -39,12 +54,22 @@ describe('payments by hand', () => {
 })
 
 describe('every payment', () => {
-  const rows = fc.array(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 1, maxLength: 9 }), { minLength: 1, maxLength: 5 })
+  const rows = fc.array(fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: 1, maxLength: 9 }), {
+    minLength: 1,
+    maxLength: 5,
+  })
   it.each(paymentNames)('%s adds up to what it promises and pays nothing outside the mask', name => {
     const payment = paymentOf(name)
     fc.assert(
       fc.property(rows, fc.integer({ min: -9, max: 9 }), (tokens, score) => {
-        const paid = payment.pay(readingOf(tokens, tokens.map((_, i) => score + i))).tolist() as number[][]
+        const paid = payment
+          .pay(
+            readingOf(
+              tokens,
+              tokens.map((_, i) => score + i),
+            ),
+          )
+          .tolist() as number[][]
         tokens.forEach((row, i) => {
           const sum = row.reduce((total, x) => total + x, 0)
           const promised = { sequence: score + i, sum, mean: sum / row.length }[payment.total]
@@ -88,11 +113,29 @@ describe('objectives', () => {
 
   it.each(paymentNames)('the gradient through %s and a loss on it is that of central differences', name => {
     const { mask } = readingOf([[1, 2, 6], [4]], [0, 0])
-    const weights = tensor([[0.3, -1, 2], [0.7, 5, 5]], { dtype: 'float64' })
+    const weights = tensor(
+      [
+        [0.3, -1, 2],
+        [0.7, 5, 5],
+      ],
+      { dtype: 'float64' },
+    )
     const objective = objectiveOf(paymentOf(name).of)
     gradcheck(
-      token => paymentOf(name).pay({ token, mask, sequence: objective.sequence(token, mask) }).mul(weights).sum(),
-      [tensor([[1, 2, 6], [4, 0, 0]], { dtype: 'float64' })],
+      token =>
+        paymentOf(name)
+          .pay({ token, mask, sequence: objective.sequence(token, mask) })
+          .mul(weights)
+          .sum(),
+      [
+        tensor(
+          [
+            [1, 2, 6],
+            [4, 0, 0],
+          ],
+          { dtype: 'float64' },
+        ),
+      ],
     )
   })
 })

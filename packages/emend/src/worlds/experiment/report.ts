@@ -1,14 +1,14 @@
 /** What the experiment prints and shows: the table of arms, who beats whom, what the reward models are worth. */
 import { join } from 'node:path'
-import { segments, type Edit } from '@emend/edits'
+import { type Edit, segments } from '@emend/edits'
 import { stringify } from 'yaml'
-import { mean } from '../../evaluation/statistics.js'
 import { type PairedComparison, pairedComparison } from '../../evaluation/paired.js'
 import { renderReport } from '../../evaluation/reports/html.js'
 import type { ArmRow, ReportTable } from '../../evaluation/reports/report-data.js'
 import { curvesOf, rolloutsOf } from '../../evaluation/reports/run-data.js'
 import { renderTable } from '../../evaluation/reports/terminal.js'
 import { renderText } from '../../evaluation/reports/text-table.js'
+import { mean } from '../../evaluation/statistics.js'
 import { winScores } from '../../evaluation/winrate.js'
 import { writeAtomically } from '../../pipeline/atomic-file.js'
 import type { StageOutcome } from '../../pipeline/stage.js'
@@ -26,16 +26,6 @@ interface ArmResult {
   readonly seconds: number
   readonly folder: string
 }
-
-const CURVES = [
-  'eval/win_rate',
-  'objective/scores',
-  'objective/kl',
-  'response_length/mean',
-  'response/repeats',
-  'policy/entropy_avg',
-  'val/explained_var',
-]
 
 /** Writes report.html and gives what `demo` prints. */
 export function writeExperimentReport(config: ExperimentConfig, folder: string, outcomes: readonly StageOutcome[]) {
@@ -57,14 +47,20 @@ export function writeExperimentReport(config: ExperimentConfig, folder: string, 
       subtitle: `The controlled experiment on the embedded world Concierge, seed ${config.seed}`,
       createdAt: new Date().toISOString(),
       arms: rows,
-      facts: [{ label: 'length', value: 'characters, mean per reply' }, { label: 'KL', value: 'nats per reply, to SFT' }, ...seconds],
+      facts: [
+        { label: 'length', value: 'characters, mean per reply' },
+        { label: 'KL', value: 'nats per reply, to SFT' },
+        ...seconds,
+      ],
       tables,
-      curves: curvesOf(runs, CURVES),
+      curves: curvesOf(runs),
       heats: rewards.flatMap(({ name, report }) =>
-        (report.shown ?? []).slice(0, 3).flatMap(({ prompt, draft, final }) => [
-          heat(`${name}: draft`, prompt, draft),
-          heat(`${name}: final`, prompt, final),
-        ]),
+        (report.shown ?? [])
+          .slice(0, 3)
+          .flatMap(({ prompt, draft, final }) => [
+            heat(`${name}: draft`, prompt, draft),
+            heat(`${name}: final`, prompt, final),
+          ]),
       ),
       edits: redLines(join(folder, 'pairs', 'edits.jsonl')),
       rollouts: rolloutsOf(runs, 60),
@@ -87,7 +83,8 @@ export function writeExperimentReport(config: ExperimentConfig, folder: string, 
   return { json, text: [renderTable(rows), ...tables.map(renderText), `report: ${file}`].join('\n\n') }
 }
 
-const resultOf = <T>(outcomes: readonly StageOutcome[], name: string) => outcomes.find(outcome => outcome.name === name)?.result as T
+const resultOf = <T>(outcomes: readonly StageOutcome[], name: string) =>
+  outcomes.find(outcome => outcome.name === name)?.result as T
 
 function armResults(folder: string, outcomes: readonly StageOutcome[]): ArmResult[] {
   return ARMS.flatMap(arm => {
@@ -107,7 +104,8 @@ function compare(a: readonly Judged[], b: readonly Judged[]): PairedComparison {
 
 function rowOf({ arm, evaluation, judged, seconds }: ArmResult, sft: ArmResult | undefined): ArmRow {
   const { win_rate, standard_error, n_total, avg_length = 0, kl, repeats, defects } = evaluation
-  const note = sft && arm.kind !== 'sft' ? failureOf(evaluation, compare(judged, sft.judged), sft.evaluation) : undefined
+  const note =
+    sft && arm.kind !== 'sft' ? failureOf(evaluation, compare(judged, sft.judged), sft.evaluation) : undefined
   const shown = Object.fromEntries(Object.entries(defects).map(([kind, count]) => [kind, Number(count.toFixed(2))]))
   return {
     name: arm.name,
@@ -137,9 +135,12 @@ export function failureOf(arm: Evaluation, versus: PairedComparison, sft: Evalua
   const symptoms = [
     ...worse,
     ...(arm.repeats - sft.repeats > 0.1 ? [`repeated phrases +${(arm.repeats - sft.repeats).toFixed(2)}`] : []),
-    ...(Math.abs(longer) > 0.15 ? [`replies ${Math.abs(100 * longer).toFixed(0)} % ${longer > 0 ? 'longer' : 'shorter'}`] : []),
+    ...(Math.abs(longer) > 0.15
+      ? [`replies ${Math.abs(100 * longer).toFixed(0)} % ${longer > 0 ? 'longer' : 'shorter'}`]
+      : []),
   ]
-  const verdict = versus.verdict === 'below' ? `loses to SFT by ${(-versus.mean).toFixed(1)} points` : 'does not beat SFT'
+  const verdict =
+    versus.verdict === 'below' ? `loses to SFT by ${(-versus.mean).toFixed(1)} points` : 'does not beat SFT'
   return symptoms.length > 0 ? `${verdict}: ${symptoms.join(', ')} per reply` : verdict
 }
 
@@ -149,20 +150,25 @@ const labelTable = (preferences: LabelAccuracy, edits: LabelAccuracy): ReportTab
   title: 'How right the simulated people are',
   note: 'Accuracy counts an undecided label as half right. Arms differ in the kind of label; this is how far also in its quality.',
   columns: ['labels', 'right', 'undecided', 'wrong', 'accuracy', 'n'],
-  rows: ([['preferences', preferences], ['edits', edits]] as const).map(([name, a]) => [
-    name,
-    percent(a.right),
-    percent(a.undecided),
-    percent(a.wrong),
-    percent(a.accuracy),
-    a.n,
-  ]),
+  rows: (
+    [
+      ['preferences', preferences],
+      ['edits', edits],
+    ] as const
+  ).map(([name, a]) => [name, percent(a.right), percent(a.undecided), percent(a.wrong), percent(a.accuracy), a.n]),
 })
 
 const rewardTable = (rewards: readonly { name: string; report: RewardReport }[]): ReportTable => ({
   title: 'Reward models on held-out pairs with noiseless labels',
   note: 'Beside them, on the same pairs, what length alone and the SFT log-probability alone would reach.',
-  columns: ['reward model', 'accuracy, sampled', 'accuracy, edited', 'AUROC deleted', 'AUROC inserted', 'suffix leakage'],
+  columns: [
+    'reward model',
+    'accuracy, sampled',
+    'accuracy, edited',
+    'AUROC deleted',
+    'AUROC inserted',
+    'suffix leakage',
+  ],
   rows: [
     ...rewards.map(({ name, report: { preferences, edits } }) => [
       name,
@@ -202,7 +208,13 @@ const pairedTable = (results: readonly ArmResult[], sft: ArmResult): ReportTable
 })
 
 function heat(model: string, prompt: string, tokens: readonly { text: string; reward: number }[]) {
-  return { model, prompt, tokens: [...tokens], total: mean(tokens.map(token => token.reward)), note: 'total: mean over tokens' }
+  return {
+    model,
+    prompt,
+    tokens: [...tokens],
+    total: mean(tokens.map(token => token.reward)),
+    note: 'total: mean over tokens',
+  }
 }
 
 /** The first edits that people made, as red lines. */
@@ -210,5 +222,8 @@ function redLines(path: string) {
   return readRecords<Edit>(path)
     .filter(edit => edit.draft !== edit.final)
     .slice(0, 12)
-    .map(({ prompt, draft, final, ops }) => ({ prompt: String(prompt), segments: segments(draft, final, ops).map(s => ({ ...s })) }))
+    .map(({ prompt, draft, final, ops }) => ({
+      prompt: String(prompt),
+      segments: segments(draft, final, ops).map(s => ({ ...s })),
+    }))
 }

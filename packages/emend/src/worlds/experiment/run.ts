@@ -44,7 +44,11 @@ interface Described {
   readonly arms: readonly string[]
 }
 
-async function runDescribed(described: Described, folder: string, options: Omit<Options, 'arms'>): Promise<StageOutcome[]> {
+async function runDescribed(
+  described: Described,
+  folder: string,
+  options: Omit<Options, 'arms'>,
+): Promise<StageOutcome[]> {
   const file = join(folder, 'config.json')
   writeAtomically(file, JSON.stringify(described, null, 2))
   writeAtomically(join(folder, 'config.yaml'), stringify(described.config))

@@ -258,7 +258,10 @@ function shownPairs(reward: RewardModel, pairs: readonly Pair[], { tokenizer }: 
   const few = pairs.slice(0, SHOWN)
   const scored = scorePairs(reward, few)
   const tokens = (ids: Int32Array, rewards: Float32Array) =>
-    Array.from(ids, (id, t) => ({ text: tokenizer.tokenText(id), reward: Number((rewards[t] as number).toPrecision(4)) }))
+    Array.from(ids, (id, t) => ({
+      text: tokenizer.tokenText(id),
+      reward: Number((rewards[t] as number).toPrecision(4)),
+    }))
   return few.map((pair, i) => ({
     prompt: tokenizer.decode(pair.prompt),
     draft: tokens(pair.rejected.ids, scored[i]?.rejected as Float32Array),
@@ -411,4 +414,3 @@ async function rewardFor(
     value: valueFrom(base.decoder),
   }
 }
-

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { hash32, uniform } from '@emend/torch'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Interrupted } from '../errors.js'
+import { readMetrics } from '../pipeline/run-folder.js'
+import { algorithmNames, digestsOf, runTiny } from './tiny-runs.fixture.js'
+
+const root = mkdtempSync(join(tmpdir(), 'emend-resume-'))
+const stepsOf: Readonly<Record<string, number>> = { sft: 16, reward: 16, dpo: 16, ppo: 12 }
+const expected = new Map<string, Record<string, unknown>>()
+let folders = 0
+const newFolder = () => join(root, `run-${folders++}`)
+
+beforeAll(async () => {
+  for (const name of algorithmNames) {
+    const folder = newFolder()
+    await runTiny(name, { folder, checkpointEvery: 1 })
+    expected.set(name, digestsOf(folder))
+  }
+  // Node cannot run TypeScript by itself: the child's script is bundled first. The engine stays where it is built.
+  const engine = pathToFileURL(createRequire(import.meta.url).resolve('@emend/torch')).href
+  await build({
+    configFile: false,
+    logLevel: 'error',
+    resolve: { alias: { '@emend/torch': engine } },
+    ssr: { noExternal: true, external: [engine] },
+    build: {
+      ssr: fileURLToPath(new URL('tiny-runs.fixture.ts', import.meta.url)),
+      outDir: join(root, 'child'),
+      rollupOptions: { external: [engine, /^tokenizers/], output: { entryFileNames: 'child.mjs' } },
+    },
+  })
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+interface Moment {
+  /** Killed this far into the step after so many have ended. */
+  readonly after: number
+  readonly share: number
+}
+
+/** Five moments, in order, drawn from a seeded generator; the last step is left to end in peace. */
+function randomMoments(seed: number, steps: number): Moment[] {
+  return Array.from({ length: 5 }, (_, i) => ({
+    after: hash32(seed, i) % (steps - 1),
+    share: uniform(seed, i, 1),
+  })).sort((a, b) => a.after + a.share - b.after - b.share)
+}
+
+/** Runs the child to its end, or kills it at a moment; what ended it, the steps it told, milliseconds a step. */
+function runChild(args: readonly (string | number)[], kill?: Moment, msPerStep = 0) {
+  const child = spawn(process.execPath, [join(root, 'child', 'child.mjs'), ...args.map(String)], {
+    env: { ...process.env, EMEND_TINY_RUN: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const told: number[] = []
+  let begun = 0
+  createInterface(child.stdout).on('line', line => {
+    begun ||= performance.now()
+    told.push(Number(line))
+    if (kill && told.at(-1) === kill.after) setTimeout(() => child.kill('SIGKILL'), kill.share * msPerStep)
+  })
+  return new Promise<{ end: number | string | null; told: number[]; msPerStep: number }>(resolve => {
+    child.on('close', (code, signal) =>
+      resolve({ end: signal ?? code, told, msPerStep: (performance.now() - begun) / Math.max(1, told.length - 1) }),
+    )
+  })
+}
+
+describe.each(algorithmNames)('%s', name => {
+  const steps = stepsOf[name] as number
+
+  it('leaves the same bytes when it is run again', async () => {
+    const folder = newFolder()
+    await runTiny(name, { folder, checkpointEvery: 5 })
+    expect(digestsOf(folder)).toEqual(expected.get(name))
+  })
+
+  it('leaves the same bytes when it was stopped and went on', async () => {
+    const folder = newFolder()
+    for (const at of [3, 4, 9]) {
+      const stop = new AbortController()
+      const stopped = runTiny(name, { folder, signal: stop.signal, onProgress: done => done === at && stop.abort() })
+      await expect(stopped).rejects.toThrow(Interrupted)
+    }
+    await runTiny(name, { folder })
+    expect(digestsOf(folder)).toEqual(expected.get(name))
+    expect(readMetrics(join(folder, 'metrics.jsonl')).map(row => row.step)).toEqual(
+      Array.from({ length: steps }, (_, i) => i),
+    )
+  })
+
+  it('leaves the same bytes after kill -9 at five random moments', async () => {
+    const folder = newFolder()
+    const seed = algorithmNames.indexOf(name) + 1
+    const every = 1 + (seed % 2)
+    const { end, msPerStep } = await runChild([newFolder(), name, every])
+    expect(end).toBe(0)
+    const moments = randomMoments(seed, steps)
+    const said = moments.map(({ after, share }) => (after + share).toFixed(2)).join(', ')
+    console.log(`${name}: killed after ${said} of ${steps} steps; a checkpoint every ${every}`)
+    for (const moment of moments) {
+      const killed = await runChild([folder, name, every], moment, msPerStep)
+      expect(killed.end, said).toBe('SIGKILL')
+    }
+    const last = await runChild([folder, name, every])
+    expect([last.end, last.told.at(-1)]).toEqual([0, steps])
+    expect(last.told[0]).toBeGreaterThan(0)
+    expect(digestsOf(folder), said).toEqual(expected.get(name))
+  })
+})
+
+// A checkpoint of PPO syncs: two times each of four files of tensors, the metrics and the rollouts, state.json, the
+// manifest, its folder, and the folder of checkpoints.
+it.each([16, 17, 22, 25, 27, 28])('ppo killed while it writes a checkpoint, at sync %i', async sync => {
+  const folder = newFolder()
+  const killed = await runChild([folder, 'ppo', 1, sync])
+  expect(killed.end).toBe('SIGKILL')
+  expect(existsSync(join(folder, 'checkpoints'))).toBe(true)
+  const last = await runChild([folder, 'ppo', 1])
+  expect([last.end, last.told[0]]).toEqual([0, sync < 28 ? 1 : 2])
+  expect(digestsOf(folder)).toEqual(expected.get('ppo'))
+  expect(readdirSync(join(folder, 'checkpoints'))).toEqual(['step-00000011', 'step-00000012'])
+})
