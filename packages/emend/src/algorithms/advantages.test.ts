@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { gae, whiten } from './advantages.js'
 
-const close = (actual: ArrayLike<number>, expected: number[], digits = 6) =>
-  expected.forEach((x, i) => expect(actual[i]).toBeCloseTo(x, digits))
+const close = (actual: ArrayLike<number>, expected: number[], digits = 6) => {
+  for (const [i, x] of expected.entries()) expect(actual[i]).toBeCloseTo(x, digits)
+}
 
 describe('gae', () => {
   // γ = 0.9, λ = 0.5; r = [1, 0, 2], V = [0.5, 1, −1]:

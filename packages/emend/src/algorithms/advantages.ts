@@ -38,9 +38,9 @@ export function gae(rewards: ArrayLike<number>, values: ArrayLike<number>, gamma
  * @param keepMean adds μ back afterwards, as reward whitening wants; advantage whitening removes it
  */
 export function whiten(rows: readonly Float32Array[], o: { keepMean: boolean }): Float32Array[] {
-  let n = 0
+  const n = rows.reduce((total, row) => total + row.length, 0)
   let sum = 0
-  for (const row of rows) for (const x of row) (sum += x), n++
+  for (const row of rows) for (const x of row) sum += x
   const mean = sum / n
   let squares = 0
   for (const row of rows) for (const x of row) squares += (x - mean) ** 2

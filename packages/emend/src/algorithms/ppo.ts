@@ -321,7 +321,7 @@ function packSamples(samples: readonly Trajectory[], model: Decoder | ScalarMode
 function padded(rows: readonly Float32Array[], batch: Sequences): Tensor {
   const width = batch.mask.shape[1] as number
   const data = new Float32Array(rows.length * width)
-  rows.forEach((row, i) => data.set(row, i * width))
+  for (const [i, row] of rows.entries()) data.set(row, i * width)
   return tensor(data, { shape: [rows.length, width], device: batch.mask.device })
 }
 
