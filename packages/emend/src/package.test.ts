@@ -1,7 +1,6 @@
 /** What a stranger gets: packages that hold what runs and nothing else, and rooms that can be imported alone. */
 
 import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
