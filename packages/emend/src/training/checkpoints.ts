@@ -44,7 +44,10 @@ export class Checkpoints {
     this.#keep = keep
   }
 
-  /** Writes the state of every owner after `step` steps, and removes what is older than the newest `keep`. */
+  /**
+   * Writes the state of every owner after `step` steps; what is older than the newest `keep` goes, and so does what a killed
+   * process left half-written.
+   */
   save(step: number, owners: Readonly<Record<string, Stateful>>): void {
     const name = `step-${String(step).padStart(8, '0')}`
     const target = join(this.#folder, name)
@@ -70,7 +73,14 @@ export class Checkpoints {
     rmSync(target, { recursive: true, force: true })
     renameSync(aside, target)
     sync(this.#folder)
-    for (const old of this.#names().slice(this.#keep)) rmSync(join(this.#folder, old), { recursive: true, force: true })
+    // What claims more steps than were made now is damaged, or the run would have gone on from it.
+    const kept = this.#names()
+      .filter(other => other <= name)
+      .slice(0, this.#keep)
+    for (const other of readdirSync(this.#folder)) {
+      if (!kept.includes(other) && NAME.test(other.replace(/^\.|\.\d+$/g, '')))
+        rmSync(join(this.#folder, other), { recursive: true, force: true })
+    }
   }
 
   /**
