@@ -71,7 +71,7 @@ export const ppoConfig = z.strictObject({
     .positive()
     .nullable()
     .default(null)
-    .describe('ends the epoch when approxkl (to the old policy) exceeds this; null never'),
+    .describe('stops learning from a rollout batch when approxkl (to the old policy) exceeds this; null never'),
   gamma: z.number().min(0).max(1).default(1).describe('discount γ'),
   lambda: z.number().min(0).max(1).default(0.95).describe('GAE λ'),
   clip: z.number().positive().default(0.2).describe('policy ratios are clipped to 1 ± this'),
@@ -128,17 +128,21 @@ export interface PpoParts {
 /** Trains `policy` and `value` in place. */
 export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run = new Run()): Promise<void> {
   const { policy, reference, value, prompts, eos } = parts
-  const updates = config.steps * config.epochs * Math.ceil(config.rollouts / config.minibatch_size)
-  const trainerOf = (name: string, model: Decoder | ScalarModel, lr: number) =>
+  const trainerOf = (name: string, model: Decoder | ScalarModel, lr: number, batches: number) =>
     new Trainer(model.parameters(), {
       name,
       lr,
-      schedule: annealed(config.warmup_steps, updates),
+      schedule: annealed(config.warmup_steps, batches * updatesPerBatch(config)),
       maxGradNorm: config.max_grad_norm,
       eps: 1e-5,
     })
-  const policyTrainer = trainerOf('policy', policy, config.learning_rate)
-  const valueTrainer = trainerOf('value', value, config.value_learning_rate)
+  const policyTrainer = trainerOf(
+    'policy',
+    policy,
+    config.learning_rate,
+    Math.max(0, config.steps - config.value_warmup_steps),
+  )
+  const valueTrainer = trainerOf('value', value, config.value_learning_rate, config.steps)
   const kl =
     config.kl_target === null
       ? fixedKL(config.kl_coef)
@@ -199,6 +203,10 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     kl.update(reported['objective/kl'] as number, rollout.length)
   }
 }
+
+/** Optimizer steps on one rollout batch, if the KL stops none. */
+const updatesPerBatch = ({ epochs, rollouts, minibatch_size }: PpoConfig) =>
+  epochs * Math.ceil(rollouts / minibatch_size)
 
 /** Which prompts a step samples: each epoch over the prompts is a fresh permutation. */
 export function promptsOfStep(prompts: number, rollouts: number, step: number, seed: number): number[] {
@@ -261,7 +269,12 @@ function learn(rollout: readonly Trajectory[], learner: Learner): Record<string,
         tokens,
       )
       seen.push({ policyStep, valueStep, ...stats.means() })
-      if (config.kl_stop !== null && stats.means().approxkl > config.kl_stop) return learnMetrics(seen)
+      if (config.kl_stop !== null && stats.means().approxkl > config.kl_stop) {
+        // The learning rates fall as planned, so that they end at 0 all the same.
+        const skipped = updatesPerBatch(config) - seen.length
+        for (const trainer of [policyTrainer, valueTrainer]) trainer.skip(skipped)
+        return learnMetrics(seen)
+      }
     }
   }
   return learnMetrics(seen)

@@ -72,8 +72,9 @@ export class Run {
       // The event loop turns once a step: signals arrive, and progress is sent.
       await nextTurn()
       const stop = signal?.aborted === true && finished < total
+      // Before the checkpoint: a run that has its last one is done, and never comes here again.
+      if ((stop || finished === total) && this.#options.folder) writeEvents(this.#options.folder)
       if (stop || finished === total || finished % checkpointEvery === 0) this.#checkpoints?.save(finished, all)
-      if (finished === total && this.#options.folder) writeEvents(this.#options.folder)
       if (stop) throw new Interrupted(`stopped after step ${finished} of ${total}; start again to go on from there`)
     }
   }

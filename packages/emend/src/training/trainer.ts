@@ -52,7 +52,7 @@ export class Trainer implements Stateful {
     })
   }
 
-  /** Optimizer steps made so far. */
+  /** Where the schedule stands: optimizer steps made or skipped so far. */
   get steps(): number {
     return this.#steps
   }
@@ -67,26 +67,31 @@ export class Trainer implements Stateful {
     const { name, maxGradNorm } = this.#options
     this.#optimizer.zeroGrad()
     let loss = 0
+    const samples: (string | number)[] = []
     for (const part of parts) {
+      samples.push(...part.samples)
       loss += scope(() => {
         const sum = part.loss()
         const value = sum.item()
         if (!Number.isFinite(value)) {
-          throw new NonFiniteError(
-            `${name}: the loss is ${value} at step ${this.#steps} in samples ${part.samples.join(', ')}`,
-          )
+          throw new NonFiniteError(`${name}: the loss is ${value} at step ${this.#steps} ${inSamples(part.samples)}`)
         }
         sum.div(weight).backward()
         return value
       })
     }
     const gradNorm = scope(() => noGrad(() => clipGradNorm(this.#parameters.values(), maxGradNorm)))
-    if (!Number.isFinite(gradNorm)) throw this.#nonFiniteGradient(gradNorm)
+    if (!Number.isFinite(gradNorm)) throw this.#nonFiniteGradient(gradNorm, samples)
     const lr = this.#options.lr * this.#options.schedule(this.#steps)
     this.#optimizer.lr = lr
     this.#optimizer.step()
     this.#steps++
     return { loss: loss / weight, gradNorm, lr }
+  }
+
+  /** Lets `steps` of the schedule pass without an update. */
+  skip(steps: number): void {
+    this.#steps += steps
   }
 
   state(): State {
@@ -100,13 +105,17 @@ export class Trainer implements Stateful {
     this.#optimizer.load({ step: values.optimizer, tensors: new Map(state.tensors) })
   }
 
-  #nonFiniteGradient(norm: number): NonFiniteError {
+  #nonFiniteGradient(norm: number, samples: readonly (string | number)[]): NonFiniteError {
     const broken = [...this.#parameters].find(([, parameter]) => {
       const { grad } = parameter
       return grad !== null && scope(() => !grad.isfinite().all().item())
     })
     return new NonFiniteError(
-      `${this.#options.name}: the gradient of ${broken?.[0] ?? 'the whole model'} is not finite at step ${this.#steps} (norm ${norm})`,
+      `${this.#options.name}: the gradient of ${broken?.[0] ?? 'the whole model'} is not finite (norm ${norm}) at step ${this.#steps} ${inSamples(samples)}`,
     )
   }
 }
+
+/** Names samples for an error, the first few of many. */
+const inSamples = (samples: readonly (string | number)[]): string =>
+  `in samples ${samples.slice(0, 16).join(', ')}${samples.length > 16 ? ` and ${samples.length - 16} more` : ''}`
