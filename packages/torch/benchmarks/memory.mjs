@@ -3,8 +3,8 @@ import { memory } from '../dist/index.js'
 import { generate } from './decoder.mjs'
 import { trainer } from './steps.mjs'
 
-// About the demo's model and batch.
-const size = { layers: 4, width: 128, inner: 344, heads: 4, vocab: 1024, batch: 32, length: 64 }
+// About the demo's model.
+const size = { layers: 4, width: 128, inner: 344, heads: 4, vocab: 1024, batch: 16, length: 64 }
 
 export function benchmarkMemory({ steps = 1000, warmup = 100 } = {}) {
   const { model, step, dispose } = trainer(size)

@@ -20,10 +20,8 @@ export interface TorchOperators {
   acosh_(self: Tensor): Tensor
   adaptive_avg_pool1d(self: Tensor, output_size: number | readonly number[]): Tensor
   adaptive_avg_pool2d(self: Tensor, output_size: number | readonly number[]): Tensor
-  adaptive_avg_pool3d(self: Tensor, output_size: number | readonly number[]): Tensor
   adaptive_max_pool1d(self: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
   adaptive_max_pool2d(self: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
-  adaptive_max_pool3d(self: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
   add(self: Tensor, other: Tensor, o?: { alpha?: Scalar }): Tensor
   add(self: Tensor, other: Scalar, alpha?: Scalar): Tensor
   add(self: Tensor, other: Scalar, o?: { alpha?: Scalar }): Tensor
@@ -199,8 +197,6 @@ export interface TorchOperators {
   clone(self: Tensor, o?: { memory_format?: MemoryFormat | null }): Tensor
   col2im(self: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor
   column_stack(tensors: readonly Tensor[]): Tensor
-  combinations(self: Tensor, r?: number, with_replacement?: boolean): Tensor
-  combinations(self: Tensor, o?: { r?: number; with_replacement?: boolean }): Tensor
   complex(real: Tensor, imag: Tensor): Tensor
   concat(tensors: readonly Tensor[], dim?: number): Tensor
   concat(tensors: readonly Tensor[], o?: { dim?: number }): Tensor
@@ -657,8 +653,6 @@ export interface TorchOperators {
   lt(self: Tensor, other: Scalar): Tensor
   lt(self: Tensor, other: Tensor): Tensor
   lu_solve(self: Tensor, LU_data: Tensor, LU_pivots: Tensor): Tensor
-  lu_unpack(LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean, unpack_pivots?: boolean): { P: Tensor; L: Tensor; U: Tensor }
-  lu_unpack(LU_data: Tensor, LU_pivots: Tensor, o?: { unpack_data?: boolean; unpack_pivots?: boolean }): { P: Tensor; L: Tensor; U: Tensor }
   margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: Reduction): Tensor
   margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, o?: { margin?: number; reduction?: Reduction }): Tensor
   masked_fill(self: Tensor, mask: Tensor, value: Scalar): Tensor
@@ -1891,10 +1885,8 @@ acosh _ _
 acosh_ _ _
 adaptive_avg_pool1d _ -
 adaptive_avg_pool2d _ -
-adaptive_avg_pool3d _ -
 adaptive_max_pool1d _ -
 adaptive_max_pool2d _ -
-adaptive_max_pool3d _ -
 add Tensor,Scalar Tensor,Scalar
 add_ - Tensor,Scalar
 addbmm _ _
@@ -2013,7 +2005,6 @@ clip_ _,Tensor _,Tensor
 clone _ _
 col2im _ -
 column_stack _ -
-combinations _ -
 complex _ -
 concat _ -
 concatenate _ -
@@ -2344,7 +2335,6 @@ logsumexp _ _
 lt Scalar,Tensor Scalar,Tensor
 lt_ - Scalar,Tensor
 lu_solve _ _
-lu_unpack _ -
 mH - _
 mT - _
 margin_ranking_loss _ -

@@ -2,12 +2,16 @@
 
 /** Name, or `name.overload`, and the reason. Found by fuzzing; `torch.unsafe.call` still reaches them. */
 export const unsafeOperators: Readonly<Record<string, string>> = {
+  adaptive_avg_pool3d: 'does not return for an output of 2⁴⁰ × 1 × 0',
+  adaptive_max_pool3d: 'as adaptive_avg_pool3d',
   binomial: 'does not return for counts or probabilities that are not finite',
   chalf: 'gives complex32, which nothing else here speaks',
   choose_qparams_optimized: 'does not return for 2³¹ bins; of use to quantization only',
+  combinations: 'does not return for r = 2³¹ - 1',
   embedding_bag: 'reads beyond its offsets when they are fewer than the bags (SIGSEGV)',
   linalg_eigvals:
     'LAPACK reads a matrix with NaN or infinity out of bounds (SIGSEGV), in Python too; linalg_eig checks',
+  lu_unpack: 'takes pivots of any shape and dtype, and writes past its own memory (heap corruption)',
   max_pool1d: 'does not return for a kernel of 2⁵³ - 1; max_pool2d does',
   native_batch_norm:
     'reads statistics of another size than the channels (SIGSEGV), divides by none (SIGFPE); batch_norm checks',
