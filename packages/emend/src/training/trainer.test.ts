@@ -72,10 +72,10 @@ describe('Trainer', () => {
       other.trainer.load(one.trainer.state())
       other.w.detach().copy_(one.w.detach())
     })
-    const steps = [one, other].map(({ w, trainer }) => [trainer.step([part(w, [[0.1, 7]])], 1), w.tolist()])
+    const steps = [one, other].map(({ w, trainer }) => ({ ...trainer.step([part(w, [[0.1, 7]])], 1), w: w.tolist() }))
     expect(steps[1]).toEqual(steps[0])
     // 3 of 10 steps were made
-    expect((steps[1] as [{ lr: number }])[0].lr).toBeCloseTo(0.07, 12)
+    expect(steps[1]?.lr).toBeCloseTo(0.07, 12)
   })
 
   describe('before anything is updated', () => {
