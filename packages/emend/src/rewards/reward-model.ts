@@ -1,13 +1,32 @@
 /** A reward model: a causal trunk with a scalar head, the objective it was trained by, and its calibration. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device, Tensor } from '@emend/torch'
+import { z } from 'zod'
 import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
 import { mapInBatches, responseRows, rewardsAt, type ScalarModel, type Sequences } from '../models/index.js'
+import { writeAtomically } from '../pipeline/atomic-file.js'
 import type { Calibration } from './calibration.js'
-import { objectiveOf, type RewardObjective } from './objectives/index.js'
+import { objectiveOf, type RewardKind, type RewardObjective, rewardKinds } from './objectives/index.js'
 import type { RewardReading } from './reading.js'
+
+/** What `reward.json` holds. */
+const savedSchema = z.object({
+  kind: z.enum(rewardKinds),
+  tokenizer: z.string(),
+  calibrations: z.record(
+    z.string(),
+    z.object({
+      shift: z.number(),
+      scale: z.number(),
+      of: z.enum(['token', 'sequence']),
+      fittedOn: z.string(),
+      n: z.number(),
+    }),
+  ),
+})
+type Saved = z.infer<typeof savedSchema>
 
 export class RewardModel {
   readonly scalar: ScalarModel
@@ -53,23 +72,13 @@ export class RewardModel {
   async save(folder: string): Promise<void> {
     await saveScalarModel(folder, this.scalar)
     const { objective, tokenizer, calibrations } = this
-    writeFileSync(
-      join(folder, 'reward.json'),
-      JSON.stringify({ kind: objective.kind, tokenizer, calibrations }, null, 2) + '\n',
-    )
+    const saved: Saved = { kind: objective.kind as RewardKind, tokenizer, calibrations }
+    writeAtomically(join(folder, 'reward.json'), `${JSON.stringify(saved, null, 2)}\n`)
   }
 
-  /** @throws EmendError naming the folder when it holds no reward model */
+  /** @throws EmendError naming the folder when it holds no reward model, or the file and the key that is wrong */
   static async load(folder: string, o: { device?: Device } = {}): Promise<RewardModel> {
-    let saved: { kind: string; tokenizer: string; calibrations: Record<string, Calibration> }
-    try {
-      saved = JSON.parse(readFileSync(join(folder, 'reward.json'), 'utf8'))
-    } catch (cause) {
-      throw new EmendError(
-        `${folder}: no readable reward.json; train a reward model with 'emend reward --out ${folder}'`,
-        { cause },
-      )
-    }
+    const saved = readSaved(folder)
     const { model } = await loadScalarModel(folder, o)
     return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)
   }
@@ -80,4 +89,22 @@ export interface Read {
   /** [T] r_t */
   readonly token: Float32Array
   readonly sequence: number
+}
+
+function readSaved(folder: string): Saved {
+  const path = join(folder, 'reward.json')
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new EmendError(
+      `${folder}: no readable reward.json; train a reward model with 'emend reward --out ${folder}'`,
+      { cause },
+    )
+  }
+  const { data, error } = savedSchema.safeParse(json)
+  if (data) return data
+  const [issue] = error.issues
+  const key = issue?.path.join('.')
+  throw new EmendError(`${path}: ${key ? `${key}: ` : ''}${issue?.message}`)
 }
