@@ -235,7 +235,7 @@ describe('learning', () => {
     })
     const apart = ratios.filter(ratio => Math.abs(ratio - 1) > 0.2).length / ratios.length
     expect(apart).toBeGreaterThan(0.1)
-    const [row] = metrics as [Record<string, number>]
+    const row = metrics[0] as Record<string, number>
     // Averages of two minibatches, the first of which is at ratio 1.
     expect(row['val/ratio']).toBeCloseTo((1 + mean(ratios)) / 2, 4)
     expect(row['val/ratio_var']).toBeCloseTo((mean(ratios.map(r => r ** 2)) - mean(ratios) ** 2) / 2, 4)
