@@ -14,7 +14,7 @@ export function searchCommand(): Command {
     .description("choose the demo's PPO settings: every arm gets the same grid, judged on validation prompts")
     .option('--arms <list>', 'only these arms, separated by commas')
   return withConfigOptions(withCommonOptions(command, 'out'))
-    .addHelpText('after', examples(['emend search --out runs/search', 'what the settings in searched.json come from']))
+    .addHelpText('after', examples(['emend search --out runs/search', 'what the settings in searched.ts come from']))
     .action(async (flags: CommonOptions & ConfigOptions & { arms?: string }) => {
       const [{ experimentConfig }, { armsNamed }, { runSearch }, { SEARCH_SEED }] = await Promise.all([
         import('../../worlds/experiment/config.js'),

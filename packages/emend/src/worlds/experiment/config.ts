@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ppoConfig } from '../../algorithms/ppo.js'
 import { rewardConfig } from '../../algorithms/reward.js'
 import { sftConfig } from '../../algorithms/sft.js'
+import { SEARCHED } from './searched.js'
 
 const count = (n: number, what: string) => z.number().int().positive().default(n).describe(what)
 
@@ -39,7 +40,7 @@ export const experimentConfig = z.strictObject({
   ppo: ppoConfig.prefault({ steps: 40 }).describe('every PPO arm'),
   arms: z
     .record(z.string(), ppoConfig.pick({ learning_rate: true, kl_coef: true }).partial())
-    .default({})
+    .default(SEARCHED)
     .describe('what the search chose for an arm (see `emend search`); other settings are shared'),
 })
 export type ExperimentConfig = z.infer<typeof experimentConfig>

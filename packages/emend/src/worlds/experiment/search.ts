@@ -1,6 +1,6 @@
 /**
- * The search of PPO settings: every arm is offered the same grid, on one seed that the table does not use, judged on validation
- * prompts that the table does not use. What it chose stands in `searched.json`.
+ * The search of PPO settings: every arm is offered the same points, on one seed that the table does not use, judged on validation
+ * prompts that the table does not use. What it chose stands in searched.ts.
  */
 import { join } from 'node:path'
 import { LanguageModel } from '../../language-model.js'
@@ -12,11 +12,12 @@ import type { ExperimentConfig } from './config.js'
 import { judgeReplies, summarise } from './evaluate.js'
 import { experimentStages, trainPolicy } from './stages.js'
 
-/** What every PPO arm is offered. */
-export const GRID = {
-  learning_rate: [3e-4, 6e-4],
-  kl_coef: [0.05, 0.1],
-} as const
+/** What every PPO arm is offered: the learning rate and the leash, three points. */
+export const POINTS = [
+  { learning_rate: 3e-4, kl_coef: 0.1 },
+  { learning_rate: 3e-4, kl_coef: 0.2 },
+  { learning_rate: 6e-4, kl_coef: 0.1 },
+] as const
 
 /** The seed of the search; tables use others. */
 export const SEARCH_SEED = 100
@@ -33,16 +34,14 @@ export interface Tried {
   readonly avg_tokens: number
 }
 
-const settings = GRID.learning_rate.flatMap(learning_rate => GRID.kl_coef.map(kl_coef => ({ learning_rate, kl_coef })))
-
-/** What all arms share, then each arm at each point of the grid. */
+/** What all arms share, then each arm at each point. */
 export function searchStages(world: World, config: ExperimentConfig, arms: readonly Arm[]): Stage[] {
   const learners = arms.filter(arm => arm.kind === 'ppo')
   const shared = experimentStages(world, config, learners).filter(stage => !stage.name.startsWith('arm-'))
   return [
     ...shared,
     ...learners.flatMap(arm =>
-      settings.map((point): Stage => {
+      POINTS.map((point): Stage => {
         const reward = rewardStage(arm)
         return {
           name: `search/${armFolder(arm)}/lr-${point.learning_rate}-kl-${point.kl_coef}`,
