@@ -11,7 +11,7 @@ import type { State, Stateful } from './stateful.js'
 export interface RunOptions {
   /** Where metrics, rollouts and checkpoints go; without it nothing is written and nothing can be resumed. */
   readonly folder?: string
-  /** Steps between checkpoints. */
+  /** Steps between checkpoints; default a tenth of the run, at least 20. */
   readonly checkpointEvery?: number
   /** Asks the run to checkpoint and leave. */
   readonly signal?: AbortSignal
@@ -57,7 +57,7 @@ export class Run {
    * @throws Interrupted after a checkpoint, when the signal asks to stop
    */
   async *steps(total: number, owners: Readonly<Record<string, Stateful>>): AsyncGenerator<number, void> {
-    const { signal, onProgress, checkpointEvery = 20 } = this.#options
+    const { signal, onProgress, checkpointEvery = Math.max(20, Math.ceil(total / 10)) } = this.#options
     const all = { ...owners, ...(this.#metrics && { logs: this.#logs() }) }
     const done = this.#checkpoints?.restore(all) ?? 0
     if (done === 0) {

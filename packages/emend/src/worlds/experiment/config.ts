@@ -14,7 +14,7 @@ export const experimentConfig = z.strictObject({
   held_out: count(300, 'prompts with noiseless labels on which reward models are reported'),
   calibration: count(256, 'SFT samples on which every reward is centred and scaled'),
   prompts: count(8000, 'prompts that PPO samples from'),
-  validation: count(200, 'prompts for curves and for the search of settings'),
+  validation: count(100, 'prompts for the curves; the search takes 400'),
   test: count(805, 'prompts of the table'),
   tokenizer: z
     .strictObject({

@@ -43,6 +43,25 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
       arm.kind === 'ppo' && arm.reward !== 'oracle' ? [[rewardStage(arm) as string, arm] as const] : [],
     ),
   )
+  const armStage = (arm: Arm): Stage => {
+    const reward = rewardStage(arm)
+    return {
+      name: armFolder(arm),
+      needs: arm.kind === 'sft' ? ['sft'] : ['sft', 'pairs', ...(reward ? [reward] : [])],
+      inputs: {
+        seed,
+        arm: arm.name,
+        test: config.test,
+        ...(arm.kind === 'ppo' && {
+          ppo: armPpo(config, arm),
+          prompts: config.prompts,
+          validation: config.validation,
+        }),
+        ...(arm.kind === 'finals' && { finals: config.finals }),
+      },
+      run: context => trainArm(world, arm, config, context),
+    }
+  }
   return [
     {
       name: 'tokenizer',
@@ -61,6 +80,8 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
       inputs: { seed, pairs: config.pairs, held_out: config.held_out, calibration: config.calibration },
       run: context => collectPairs(world, config, context),
     },
+    // The order in which ready stages start: long ones first, so that the last ones end together.
+    ...arms.filter(arm => arm.kind === 'ppo' && arm.reward === 'oracle').map(armStage),
     ...Array.from(
       rewards,
       ([name, arm]): Stage => ({
@@ -70,25 +91,8 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
         run: context => rewardModel(arm.pairs, arm.reward, config, context),
       }),
     ),
-    ...arms.map((arm): Stage => {
-      const reward = rewardStage(arm)
-      return {
-        name: armFolder(arm),
-        needs: arm.kind === 'sft' ? ['sft'] : ['sft', 'pairs', ...(reward ? [reward] : [])],
-        inputs: {
-          seed,
-          arm: arm.name,
-          test: config.test,
-          ...(arm.kind === 'ppo' && {
-            ppo: armPpo(config, arm),
-            prompts: config.prompts,
-            validation: config.validation,
-          }),
-          ...(arm.kind === 'finals' && { finals: config.finals }),
-        },
-        run: context => trainArm(world, arm, config, context),
-      }
-    }),
+    ...arms.filter(arm => arm.kind === 'ppo' && arm.reward !== 'oracle').map(armStage),
+    ...arms.filter(arm => arm.kind !== 'ppo').map(armStage),
   ]
 }
 
