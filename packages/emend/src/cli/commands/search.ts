@@ -1,4 +1,4 @@
-/** `emend search`: the same grid of PPO settings for every arm, on a seed and prompts that the table does not use. */
+/** `emend search`: the same PPO settings tried for every arm, on a seed and prompts that the table does not use. */
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { writeAtomically } from '../../pipeline/atomic-file.js'
@@ -11,7 +11,7 @@ import { settings } from '../training.js'
 export function searchCommand(): Command {
   const command = new Command('search')
     .helpGroup(groups.pipeline)
-    .description("choose the demo's PPO settings: every arm gets the same grid, judged on validation prompts")
+    .description("choose the demo's PPO settings: every arm gets the same points, judged on validation prompts")
     .option('--arms <list>', 'only these arms, separated by commas')
   return withConfigOptions(withCommonOptions(command, 'out'))
     .addHelpText('after', examples(['emend search --out runs/search', 'what the settings in searched.ts come from']))
