@@ -62,8 +62,8 @@ function examinePython(): Finding {
 
 async function examineEngine(python: Finding): Promise<Finding[]> {
   try {
-    const engine = await import('@emend/torch')
-    const { libtorch, compiler, built, missing } = engine.findings()
+    // Looking must not set anything up, as importing the engine itself would.
+    const { libtorch, compiler, built, missing } = (await import('@emend/torch/setup')).findings()
     const about = (word: string) => missing.find(line => line.includes(word))
     const found: Finding[] = [
       libtorch
@@ -92,6 +92,7 @@ async function examineEngine(python: Finding): Promise<Finding[]> {
     ]
     if (!built)
       return [...found, { name: 'engine', state: 'later', value: 'not compiled', mend: 'it will be at first use' }]
+    const engine = await import('@emend/torch')
     const devices = engine.devices().join(', ')
     return [
       ...found,
