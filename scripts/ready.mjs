@@ -13,6 +13,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
@@ -129,8 +130,14 @@ async function makeReady() {
       if (needsInstall()) install()
       if (stale().length > 0) {
         step('compiling TypeScript', node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'])
-        // npm marks a package's command as executable when it installs; here it is compiled later than that.
-        chmodSync(join(root, 'packages', 'emend', 'dist', 'cli', 'main.js'), 0o755)
+        // npm links a package's command and marks it as executable when it installs; here it is compiled later than that.
+        const command = join(root, 'packages', 'emend', 'dist', 'cli', 'main.js')
+        chmodSync(command, 0o755)
+        const link = join(root, 'node_modules', '.bin', 'emend')
+        if (process.platform !== 'win32' && !existsSync(link)) {
+          rmSync(link, { force: true })
+          symlinkSync(command, link)
+        }
       }
     })
   }

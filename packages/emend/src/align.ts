@@ -40,6 +40,7 @@ export async function fineTune(
   config: Partial<SftConfig> = {},
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<void> {
+  if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
   const eos = endOf(model)
   const prompts = await model.encode(texts.map(text => text.prompt))
   const responses = await model.encode(texts.map(text => text.response))

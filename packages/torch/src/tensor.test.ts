@@ -116,3 +116,9 @@ test('a slot that is used again does not answer to the old handle', () => {
 test('prints what it is', () => {
   expect(String(tensor([[1, 2]]))).toBe('Tensor([1, 2], float32) [[1,2]]')
 })
+
+test('an array that holds itself is refused', () => {
+  const data: unknown[] = []
+  data.push(data)
+  expect(() => tensor(data as never)).toThrow('tensor: data nested deeper than 64 arrays')
+})

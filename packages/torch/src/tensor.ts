@@ -243,9 +243,12 @@ export function tensor(
   return made
 }
 
+/** Dimensions that a tensor has at most; an array that holds itself is deeper. */
+const DEEPEST = 64
+
 function isBooleans(data: unknown): boolean {
   let first = data
-  while (Array.isArray(first)) first = first[0]
+  for (let depth = 0; Array.isArray(first) && depth <= DEEPEST; depth++) first = first[0]
   return typeof first === 'boolean'
 }
 
@@ -253,7 +256,9 @@ function isBooleans(data: unknown): boolean {
 function flatten(data: unknown, dtype: DType | undefined): { array: ArrayBufferView; sizes: number[] } {
   if (ArrayBuffer.isView(data)) return { array: data, sizes: [(data as unknown as ArrayLike<number>).length] }
   const sizes: number[] = []
-  for (let level = data; Array.isArray(level); level = level[0]) sizes.push(level.length)
+  for (let level = data; Array.isArray(level); level = level[0]) {
+    if (sizes.push(level.length) > DEEPEST) throw new TypeError(`tensor: data nested deeper than ${DEEPEST} arrays`)
+  }
   const length = sizes.reduce((product, size) => product * size, 1)
   const booleans = isBooleans(data)
   const Type = booleans ? Uint8Array : dtype === undefined || dtype === 'float32' ? Float32Array : Float64Array

@@ -1,5 +1,7 @@
 /** What a command prints: one JSON result on stdout with `--json`, text for people otherwise. */
 
+import { EmendError } from '../errors.js'
+
 /** Writes one result as a line of JSON and waits until it is out, so that a pipe gets all of it. */
 export function printJson(value: unknown): Promise<void> {
   return print(JSON.stringify(value))
@@ -8,6 +10,11 @@ export function printJson(value: unknown): Promise<void> {
 /** Writes text on stdout. */
 export function print(text: string): Promise<void> {
   return new Promise((settle, fail) => {
+    // A reader that has seen enough (head) is no error; a full disk is one.
+    process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0)
+      fail(new EmendError(`stdout cannot be written (${error.code})`, { cause: error }))
+    })
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, error => (error ? fail(error) : settle()))
   })
 }

@@ -1,5 +1,5 @@
 /** What the training commands share: options → a typed config, a seeded and watched run, a saved model. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
@@ -8,6 +8,7 @@ import { writeAtomically } from '../pipeline/atomic-file.js'
 import { describeConfig, loadConfig } from '../pipeline/config.js'
 import { fingerprint } from '../pipeline/fingerprint.js'
 import { interruptSignal } from '../pipeline/interrupt.js'
+import { lockStage } from '../pipeline/stage-lock.js'
 import { progress } from '../progress.js'
 import { type CommonOptions, type ConfigOptions, withCommonOptions, withConfigOptions } from './options.js'
 import { print, printJson } from './output.js'
@@ -51,13 +52,18 @@ export async function beginRun(
     if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder; check the path`)
   const print = fingerprint({ config, seed, label }, inputs)
   const begun = join(out, 'run.json')
-  if (existsSync(begun)) {
-    const { readFileSync } = await import('node:fs')
-    const known = (JSON.parse(readFileSync(begun, 'utf8')) as { fingerprint: string }).fingerprint
-    if (known !== print)
-      throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
+  // A start that failed before its first step left nothing worth keeping.
+  if (existsSync(begun) && existsSync(join(out, 'checkpoints')) && fingerprintIn(begun) !== print) {
+    throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
   }
-  mkdirSync(out, { recursive: true })
+  try {
+    mkdirSync(out, { recursive: true })
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new UsageError(`--out ${out}: cannot be made a folder (${code}); choose another`, { cause })
+  }
+  const unlock = await lockStage(out, 0)
+  process.once('exit', unlock)
   writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))
   writeAtomically(begun, `${JSON.stringify({ command: label, seed, fingerprint: print })}\n`)
   if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
@@ -71,6 +77,14 @@ export async function beginRun(
       task.update(done, note)
       if (done === total) task.finish(note)
     },
+  }
+}
+
+function fingerprintIn(path: string): string | undefined {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as { fingerprint?: string } | null)?.fingerprint
+  } catch {
+    return undefined
   }
 }
 

@@ -236,3 +236,12 @@ describe('what is no tokenizer gets one clear line', () => {
     )
   })
 })
+
+it('an id beyond any vocabulary is refused before a table is made for it', () => {
+  const json = JSON.stringify({
+    version: '1.0',
+    added_tokens: [],
+    model: { type: 'BPE', vocab: { a: 2_000_000_000 }, merges: [] },
+  })
+  expect(() => Tokenizer.parse(json, { where: 'big.json' })).toThrow('big.json: the token id 2000000000 is larger')
+})

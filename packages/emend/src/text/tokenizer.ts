@@ -18,6 +18,8 @@ import {
 
 const NO_BYTES = new Uint8Array()
 const SPACE = 0x20
+/** Real vocabularies end below 300,000; a table is made of as many entries as the highest id. */
+const LARGEST_ID = 10_000_000
 const USUAL_EOS = ['<eos>', '</s>', '<|endoftext|>']
 const LENIENT = new TextDecoder('utf-8', { ignoreBOM: true })
 const UTF8 = new TextEncoder()
@@ -58,6 +60,11 @@ export class Tokenizer {
     this.fingerprint = fingerprintOf(json)
     let highest = -1
     for (const id of this.#idOf.values()) highest = Math.max(highest, id)
+    if (highest > LARGEST_ID) {
+      throw new EmendError(
+        `${where}: the token id ${highest} is larger than any vocabulary; expected at most ${LARGEST_ID}`,
+      )
+    }
     this.vocabSize = highest + 1
     const bytes: (Uint8Array | undefined)[] = new Array(this.vocabSize).fill(undefined)
     for (const [token, id] of this.#idOf) bytes[id] = this.#spelling.bytes(token)
