@@ -3,7 +3,7 @@
 import { nn, type Tensor, torch } from '@emend/torch'
 import type { KeyValueCache } from './cache.js'
 import type { DecoderConfig } from './config.js'
-import { scaledLinear } from './norm.js'
+import { Projection, scaledLinear } from './projection.js'
 import { type Rotation, rotate } from './rope.js'
 
 /** What one forward pass tells every layer. Activations are rows [B·L, D]: linear layers do not care where a text ends. */
@@ -19,10 +19,10 @@ export interface Pass {
 
 /** Self-attention; the weights are named as Hugging Face's. */
 export class Attention extends nn.Module {
-  readonly q_proj: nn.Linear
-  readonly k_proj: nn.Linear
-  readonly v_proj: nn.Linear
-  readonly o_proj: nn.Linear
+  readonly q_proj: Projection
+  readonly k_proj: Projection
+  readonly v_proj: Projection
+  readonly o_proj: Projection
 
   constructor(
     readonly config: DecoderConfig,
@@ -30,10 +30,10 @@ export class Attention extends nn.Module {
   ) {
     super()
     const { hiddenSize, heads, kvHeads, headDim } = config
-    this.q_proj = new nn.Linear(hiddenSize, heads * headDim, { ...options, bias: false })
-    this.k_proj = new nn.Linear(hiddenSize, kvHeads * headDim, { ...options, bias: false })
-    this.v_proj = new nn.Linear(hiddenSize, kvHeads * headDim, { ...options, bias: false })
-    this.o_proj = new nn.Linear(heads * headDim, hiddenSize, { ...options, bias: false })
+    this.q_proj = new Projection(hiddenSize, heads * headDim, { ...options, bias: false })
+    this.k_proj = new Projection(hiddenSize, kvHeads * headDim, { ...options, bias: false })
+    this.v_proj = new Projection(hiddenSize, kvHeads * headDim, { ...options, bias: false })
+    this.o_proj = new Projection(heads * headDim, hiddenSize, { ...options, bias: false })
   }
 
   /**
@@ -45,11 +45,7 @@ export class Attention extends nn.Module {
   read(x: Tensor, scale: Tensor, pass: Pass, layer: number): Tensor {
     const { heads, kvHeads, headDim } = this.config
     const { batch, length, rotation, mask, cache } = pass
-    const [q, k, v] = scaledLinear(x, scale, [this.q_proj.weight, this.k_proj.weight, this.v_proj.weight]) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ]
+    const [q, k, v] = scaledLinear(x, scale, [this.q_proj, this.k_proj, this.v_proj]) as [Tensor, Tensor, Tensor]
     const queries = rotate(q.view([batch, length, heads, headDim]), rotation).transpose(1, 2)
     let keys = rotate(k.view([batch, length, kvHeads, headDim]), rotation).transpose(1, 2)
     let values = v.view([batch, length, kvHeads, headDim]).transpose(1, 2)

@@ -3,27 +3,28 @@
 import { type Device, type DType, nn, type Tensor, torch } from '@emend/torch'
 import { Attention, type Pass } from './attention.js'
 import type { DecoderConfig } from './config.js'
-import { scaledLinear, unitRms } from './norm.js'
+import { unitRms } from './norm.js'
+import { Projection, scaledLinear } from './projection.js'
 import { RotaryTable } from './rope.js'
 
 /** The gated feed-forward layer: down(silu(gate x) ⊙ up x) (Shazeer 2020, arXiv 2002.05202). */
 class FeedForward extends nn.Module {
-  readonly gate_proj: nn.Linear
-  readonly up_proj: nn.Linear
-  readonly down_proj: nn.Linear
+  readonly gate_proj: Projection
+  readonly up_proj: Projection
+  readonly down_proj: Projection
 
   constructor({ hiddenSize, intermediateSize }: DecoderConfig, options: nn.LayerOptions) {
     super()
-    this.gate_proj = new nn.Linear(hiddenSize, intermediateSize, { ...options, bias: false })
-    this.up_proj = new nn.Linear(hiddenSize, intermediateSize, { ...options, bias: false })
-    this.down_proj = new nn.Linear(intermediateSize, hiddenSize, { ...options, bias: false })
+    this.gate_proj = new Projection(hiddenSize, intermediateSize, { ...options, bias: false })
+    this.up_proj = new Projection(hiddenSize, intermediateSize, { ...options, bias: false })
+    this.down_proj = new Projection(intermediateSize, hiddenSize, { ...options, bias: false })
   }
 
   /** x [N, D] of root mean square 1, scale [D] → [N, D] */
   forward(x: Tensor, scale: Tensor): Tensor {
     // Two products, not a joined one: silu and the product after it then run over contiguous memory.
-    const [gate] = scaledLinear(x, scale, [this.gate_proj.weight]) as [Tensor]
-    const [up] = scaledLinear(x, scale, [this.up_proj.weight]) as [Tensor]
+    const [gate] = scaledLinear(x, scale, [this.gate_proj]) as [Tensor]
+    const [up] = scaledLinear(x, scale, [this.up_proj]) as [Tensor]
     return this.down_proj.forward(torch.silu(gate).mul(up))
   }
 }
