@@ -17,9 +17,10 @@ if (values.threads) setNumThreads(Number(values.threads))
 const threads = numThreads()
 console.log(`libtorch ${versions().torch}, Node ${versions().node}, ${threads} threads`)
 
+// First, while nothing else has enlarged the process.
+if (wanted('memory')) benchmarkMemory()
 const peer = wanted('calls') || wanted('steps') ? await startPeer(threads) : null
 if (wanted('calls')) await benchmarkCalls(peer)
 if (wanted('steps')) await benchmarkSteps(peer)
 if (wanted('demo')) await benchmarkDemo(findPython())
-if (wanted('memory')) benchmarkMemory()
 peer?.end()
