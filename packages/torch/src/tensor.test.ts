@@ -71,6 +71,9 @@ test('integers are never made of fractions, shapes never of nonsense', () => {
   expect(() => tensor([1], { shape: [-1] })).toThrow('tensor: shape[0] must be a size, got -1')
   expect(() => tensor([1], { shape: [2 ** 40, 2 ** 40] })).toThrow('the shape is too large')
   expect(() => tensor([1], { dtype: 'float33' as never })).toThrow('tensor: no dtype "float33"')
+  expect(() => tensor([1], { dtyp: 'int64' } as never)).toThrow(
+    'tensor: no option "dtyp"; there is shape, dtype, device, requiresGrad',
+  )
   expect(() => tensor([1], { device: 'cuda:99' })).toThrow('tensor: no device "cuda:99" here')
 })
 

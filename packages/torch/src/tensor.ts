@@ -211,15 +211,21 @@ export interface TensorOptions {
   readonly requiresGrad?: boolean
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof TensorOptions>(['shape', 'dtype', 'device', 'requiresGrad'])
+
 /**
  * A tensor with a copy of the data. Numbers become float32, booleans bool, typed arrays their own type; `dtype` converts
  * (token ids: an Int32Array with dtype 'int64').
- * @throws TypeError for ragged nesting, a wrong shape, an unknown dtype or device, fractions where integers are asked
+ * @throws TypeError for ragged nesting, a wrong shape, an unknown option, dtype or device, fractions where integers are asked
  */
 export function tensor(
   data: Nested | boolean | readonly boolean[] | ArrayBufferView,
   options: TensorOptions = {},
 ): Tensor {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.has(name))
+      throw new TypeError(`tensor: no option ${JSON.stringify(name)}; there is ${[...OPTIONS].join(', ')}`)
+  }
   const { array, sizes } = flatten(data, options.dtype)
   const from = typeof data === 'boolean' || isBooleans(data) ? 'bool' : dtypeOf(array)
   const to = options.dtype ?? from

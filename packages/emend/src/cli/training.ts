@@ -50,7 +50,7 @@ export async function beginRun(
   const { seed = 1, out } = flags
   for (const input of inputs)
     if (!existsSync(input)) throw new UsageError(`${input}: no such file or folder; check the path`)
-  const print = fingerprint({ config, seed, label }, inputs)
+  const print = fingerprint({ config, seed, label }, inputs, out)
   const begun = join(out, 'run.json')
   // A start that failed before its first step left nothing worth keeping.
   if (existsSync(begun) && existsSync(join(out, 'checkpoints')) && fingerprintIn(begun) !== print) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -37,5 +37,17 @@ describe('fingerprint', () => {
     expect(fingerprint({}, [one])).toBe(fingerprint({}, [same]))
     expect(new Set([one, renamed, changed].map(path => fingerprint({}, [path]))).size).toBe(3)
     expect(() => fingerprint({}, [join(folder, 'none')])).toThrow('there is no such file or folder')
+  })
+
+  it('leaves out a folder of results inside an input', () => {
+    const model = mkdtempSync(join(tmpdir(), 'emend-fingerprint-'))
+    writeFileSync(join(model, 'config.json'), '{}')
+    const before = fingerprint(1, [model], join(model, 'tuned'))
+    mkdirSync(join(model, 'tuned'))
+    writeFileSync(join(model, 'tuned', 'run.json'), '{}')
+    writeFileSync(join(model, 'tuned2'), 'counts')
+    expect(fingerprint(1, [model], join(model, 'tuned'))).not.toBe(before)
+    rmSync(join(model, 'tuned2'))
+    expect(fingerprint(1, [model], join(model, 'tuned'))).toBe(before)
   })
 })

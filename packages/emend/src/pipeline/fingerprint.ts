@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { EmendError } from '../errors.js'
 
 /** JSON with sorted keys and without undefined members, so that equal values are equal texts. */
@@ -27,15 +27,16 @@ export function canonicalJson(value: unknown): string {
 /**
  * SHA-256 (hex) of a value and of the contents of files.
  * @param files files, or folders of which every file counts with its relative name.
+ * @param except a folder that does not count, such as one inside an input that results are written to
  */
-export function fingerprint(value: unknown, files: readonly string[] = []): string {
+export function fingerprint(value: unknown, files: readonly string[] = [], except?: string): string {
   const hash = createHash('sha256').update(canonicalJson(value))
-  for (const file of files) hash.update(`\n${contentDigest(file)}`)
+  for (const file of files) hash.update(`\n${contentDigest(file, except)}`)
   return hash.digest('hex')
 }
 
 /** SHA-256 (hex) of a file's bytes, or of a folder's relative names and bytes. Where the file lies does not count. */
-export function contentDigest(path: string): string {
+export function contentDigest(path: string, except?: string): string {
   const hash = createHash('sha256')
   let isFolder: boolean
   try {
@@ -47,6 +48,7 @@ export function contentDigest(path: string): string {
     const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).map(name => name.replaceAll('\\', '/'))
     for (const name of names.sort()) {
       const inside = join(path, name)
+      if (except !== undefined && resolve(inside).startsWith(resolve(except) + sep)) continue
       if (statSync(inside).isFile()) hash.update(`${JSON.stringify(name)} ${contentDigest(inside)}\n`)
     }
     return hash.digest('hex')

@@ -38,7 +38,8 @@ export function ppoCommand(): Command {
       ])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
       const reward = await RewardModel.load(flags.reward, deviceOption(flags))
-      const { prompts } = await readPrompts(flags.prompts)
+      const { prompts, report: read } = await readPrompts(flags.prompts)
+      if (read.empty > 0) process.stderr.write(`${flags.prompts}: ${read.empty} empty prompts left out\n`)
       const texts = prompts.map(({ id, prompt }) => {
         if (typeof prompt === 'string') return prompt
         throw new UsageError(`prompt ${id} is a conversation; apply a chat template first`)
