@@ -6,15 +6,10 @@ import { type Generated, type GenerateOptions, generate } from './generation/ind
 import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
 import { Tokenizer } from './text/index.js'
 
-export interface Completion {
+export interface Completion extends Generated {
   /** Without special tokens. */
   readonly text: string
   readonly promptIds: Int32Array
-  readonly ids: Int32Array
-  /** Of each id, under the distribution it was drawn from. */
-  readonly logprobs: Float32Array
-  readonly ended: boolean
-  readonly finish: 'eos' | 'length'
 }
 
 export class LanguageModel {

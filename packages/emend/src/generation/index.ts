@@ -1,4 +1,16 @@
-/** Generation from a decoder, and the sampling behind it. */
+/** Generation from a decoder: the engine, the sampling behind it, and text as it streams. */
 
-export { type Generated, type GenerateOptions, type GenerationProgress, generate } from './generate.js'
-export { checkShaping, draw, type Shaping, shapedLogprobs } from './sampler.js'
+export { type EngineOptions, GenerationEngine } from './engine.js'
+export { type GenerateOptions, type GenerationProgress, generate, generateAsync } from './generate.js'
+export type { Finish, Generated, GeneratedToken, GenerationRequest } from './request.js'
+export {
+  checkShaping,
+  type Draw,
+  type Drawn,
+  draw,
+  PLAIN,
+  penalise,
+  type Shaping,
+  sample,
+  shapedLogprobs,
+} from './sampler.js'

@@ -1,47 +1,167 @@
-/** Keys and values of the tokens read so far, in buffers made once and written in place. */
+/** Keys and values of the tokens read so far: one set of buffers for many rows, which come and go. */
 
-import { type Device, type DType, keep, type Tensor, torch } from '@emend/torch'
+import { type Device, type DType, keep, type Tensor, tensor, torch } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
 
-/** One pair of buffers [B, kvHeads, capacity, headDim] a layer. Used under no-grad only; they outlive scopes, `dispose` frees them. */
-export class KeyValueCache {
-  /** columns filled; the owner advances it after every pass */
-  length = 0
+/** What attention asks of a cache. */
+export interface KeyValueCache {
+  /**
+   * Takes the keys and values [B, kvHeads, L, headDim] of a pass; gives back those that its queries may read,
+   * [B, kvHeads, K, headDim]. The last L of the K are the given ones.
+   */
+  append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor]
+}
 
-  private constructor(
-    private keys: Tensor[],
-    private values: Tensor[],
+/** Buffers grow by at least so many columns at a time, where so many will be used. */
+const STEP = 256
+
+/**
+ * Buffers [rows, kvHeads, columns, headDim], a pair a layer. All rows write in the same column, `end`, and each begins in
+ * a column of its own: its tokens stand in neighbouring columns, so that a distance between columns is one between
+ * positions. A row that leaves is replaced by the last one. Used under no-grad only; the buffers outlive scopes,
+ * `dispose` frees them.
+ */
+export class RowCache implements KeyValueCache {
+  /** the column in which each row begins */
+  readonly starts: number[] = []
+  /** one behind the last column written; the owner advances it after a pass over all rows */
+  end = 0
+  #rows = 0
+  #columns = 0
+  #keys: Tensor[] = []
+  #values: Tensor[] = []
+
+  constructor(
+    readonly config: Pick<DecoderConfig, 'layers' | 'kvHeads' | 'headDim'>,
+    readonly options: { readonly device: Device; readonly dtype: DType },
   ) {}
 
-  /** Empty buffers for `capacity` tokens a row. */
-  static allocate(config: DecoderConfig, batch: number, capacity: number, options: { device: Device; dtype: DType }) {
-    const buffer = () => keep(torch.zeros([batch, config.kvHeads, capacity, config.headDim], options))
-    const layers = Array.from({ length: config.layers })
-    return new KeyValueCache(layers.map(buffer), layers.map(buffer))
+  /** The first column that any row reads. */
+  get first(): number {
+    return this.starts.length === 0 ? this.end : Math.min(...this.starts)
   }
 
-  /** Writes k and v [B, kvHeads, L, headDim] behind the filled columns; gives all of them back, [B, kvHeads, length + L, headDim]. */
+  /** How many columns the longest row reads. */
+  get span(): number {
+    return this.end - this.first
+  }
+
+  /**
+   * Makes room for one more column. Where the buffers end, what is read moves to the front of new ones.
+   * @param ahead columns that the rows will still write, if no other joins
+   */
+  reserve(ahead: number): void {
+    if (this.end < this.#columns) return
+    this.#move(this.#rows, this.span + Math.min(Math.max(ahead, 1), Math.max(this.span, STEP)), 0)
+  }
+
   append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor] {
+    const { first, end } = this
     const added = k.shape[2]!
     const write = (buffer: Tensor, x: Tensor) => {
-      buffer.narrow(2, this.length, added).copy_(x)
-      return buffer.narrow(2, 0, this.length + added)
+      const rows = buffer.narrow(0, 0, this.starts.length)
+      rows.narrow(2, end, added).copy_(x)
+      return rows.narrow(2, first, end - first + added)
     }
-    return [write(this.keys[layer]!, k), write(this.values[layer]!, v)]
+    return [write(this.#keys[layer]!, k), write(this.#values[layer]!, v)]
   }
 
-  /** Keeps only the given rows (int64 [n]), freeing the others' memory. */
-  select(rows: Tensor): void {
-    const selected = (buffer: Tensor) => {
-      const kept = keep(buffer.index_select(0, rows))
-      buffer.dispose()
-      return kept
+  /**
+   * Adds rows that begin with prompts.
+   * @param lengths of each prompt of the pass, which are right-padded to the longest
+   * @param prompts of each new row the number of its prompt: several rows may begin with the same
+   * @param ahead columns that all rows, these among them, will still write
+   * @returns what the pass over the prompts appends to: it reads its own keys only, and they are copied here, those of
+   *   each row's prompt so that they end at `end`
+   */
+  add(lengths: readonly number[], prompts: readonly number[], ahead: number): KeyValueCache {
+    const longest = Math.max(...lengths)
+    const before = this.starts.length
+    const rows = before + prompts.length
+    if (before === 0) this.end = Math.min(longest, this.#columns)
+    if (rows > this.#rows || longest > this.end) {
+      const { span } = this
+      const at = Math.max(0, longest - span)
+      const columns = at + span + Math.min(ahead, Math.max(at + span, STEP))
+      this.#move(rows > this.#rows ? Math.max(rows, before === 0 ? 0 : 2 * this.#rows) : this.#rows, columns, at)
     }
-    this.keys = this.keys.map(selected)
-    this.values = this.values.map(selected)
+    // Token `from` of its prompt for each row and column before `end`; left of the prompt anything: it is never read.
+    const from = new Int32Array(prompts.length * longest)
+    for (const [r, prompt] of prompts.entries()) {
+      const length = lengths[prompt]!
+      for (let c = 0; c < longest; c++) {
+        from[r * longest + c] = prompt * longest + Math.max(0, c - (longest - length))
+      }
+      this.starts.push(this.end - length)
+    }
+    const even = lengths.every(length => length === longest)
+    const asTheyAre = even && prompts.length === lengths.length && prompts.every((prompt, r) => prompt === r)
+    const index = tensor(from, { dtype: 'int64', device: this.options.device })
+    const { kvHeads, headDim } = this.config
+    const write = (buffer: Tensor, x: Tensor) => {
+      const tokens = x.transpose(1, 2)
+      const placed = asTheyAre
+        ? tokens
+        : tokens
+            .reshape([lengths.length * longest, kvHeads * headDim])
+            .index_select(0, index)
+            .view([prompts.length, longest, kvHeads, headDim])
+      buffer
+        .narrow(0, before, prompts.length)
+        .narrow(2, this.end - longest, longest)
+        .copy_(placed.transpose(1, 2))
+    }
+    return {
+      append: (layer, k, v) => {
+        write(this.#keys[layer]!, k)
+        write(this.#values[layer]!, v)
+        return [k, v]
+      },
+    }
+  }
+
+  /** Removes a row; the last one takes its place. */
+  remove(row: number): void {
+    const last = this.starts.length - 1
+    const start = this.starts[last]!
+    if (row !== last) {
+      for (const buffer of [...this.#keys, ...this.#values]) {
+        const columns = buffer.narrow(2, start, this.end - start)
+        columns.select(0, row).copy_(columns.select(0, last))
+      }
+      this.starts[row] = start
+    }
+    this.starts.pop()
   }
 
   dispose(): void {
-    for (const buffer of [...this.keys, ...this.values]) buffer.dispose()
+    for (const buffer of [...this.#keys, ...this.#values]) buffer.dispose()
+    this.#keys = []
+    this.#values = []
+    this.#rows = this.#columns = 0
+  }
+
+  /** New buffers of the given size, with what is read from column `at` on. One buffer at a time, so that memory holds one twice. */
+  #move(rows: number, columns: number, at: number): void {
+    const { layers, kvHeads, headDim } = this.config
+    const { first, span } = this
+    const live = this.starts.length
+    const moved = (old: Tensor | undefined) => {
+      // Zeros, since what is masked must still be a number.
+      const buffer = keep(torch.zeros([rows, kvHeads, columns, headDim], this.options))
+      if (old && live > 0) {
+        const region = (x: Tensor, column: number) => x.narrow(0, 0, live).narrow(2, column, span)
+        region(buffer, at).copy_(region(old, first))
+      }
+      old?.dispose()
+      return buffer
+    }
+    for (const buffers of [this.#keys, this.#values]) {
+      for (let layer = 0; layer < layers; layer++) buffers[layer] = moved(buffers[layer])
+    }
+    for (const row of this.starts.keys()) this.starts[row]! += at - first
+    this.end = at + span
+    this.#rows = rows
+    this.#columns = columns
   }
 }

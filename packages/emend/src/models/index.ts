@@ -1,7 +1,7 @@
 /** Decoders of Llama's shape, scalar heads, and what they say about response tokens. */
 
 export { lengthBatches, mapInBatches } from './bucket.js'
-export { KeyValueCache } from './cache.js'
+export { type KeyValueCache, RowCache } from './cache.js'
 export { type DecoderConfig, type DecoderShape, decoderConfig, fromHuggingFace, toHuggingFace } from './config.js'
 export { Decoder, Trunk } from './decoder.js'
 export { ScalarModel, scalarFrom, valueFrom } from './heads.js'
