@@ -3,6 +3,7 @@
 import { type Device, type DType, nn, type Tensor, torch } from '@emend/torch'
 import { Attention, type Pass } from './attention.js'
 import type { DecoderConfig } from './config.js'
+import type { Adapter } from './lora.js'
 import { unitRms } from './norm.js'
 import { Projection, scaledLinear } from './projection.js'
 import { RotaryTable } from './rope.js'
@@ -56,22 +57,33 @@ class DecoderLayer extends nn.Module {
   }
 }
 
+/** Where a trunk's weights are, or whose it reads. */
+export interface TrunkOptions extends nn.LayerOptions {
+  /** another trunk whose weights this one reads: one copy in memory; otherwise new ones are made */
+  readonly base?: Trunk | undefined
+  /** what passes through this trunk, and no other, read in addition */
+  readonly adapter?: Adapter | undefined
+}
+
 /** Embedding, layers and last norm: what a decoder and a scalar model share. */
 export class Trunk extends nn.Module {
   readonly embed_tokens: nn.Embedding
   readonly layers: readonly DecoderLayer[]
   readonly norm: nn.RMSNorm
   readonly rotary: RotaryTable
+  readonly adapter: Adapter | undefined
 
   constructor(
     readonly config: DecoderConfig,
-    options: nn.LayerOptions = {},
+    options: TrunkOptions = {},
   ) {
     super()
-    this.embed_tokens = new nn.Embedding(config.vocabSize, config.hiddenSize, options)
-    this.layers = Array.from({ length: config.layers }, () => new DecoderLayer(config, options))
-    this.norm = new nn.RMSNorm(config.hiddenSize, { ...options, eps: config.normEps })
-    this.rotary = new RotaryTable(config.headDim, config.ropeTheta, config.maxPositions, options.device)
+    const { base, adapter } = options
+    this.embed_tokens = base?.embed_tokens ?? new nn.Embedding(config.vocabSize, config.hiddenSize, options)
+    this.layers = base?.layers ?? Array.from({ length: config.layers }, () => new DecoderLayer(config, options))
+    this.norm = base?.norm ?? new nn.RMSNorm(config.hiddenSize, { ...options, eps: config.normEps })
+    this.rotary = base?.rotary ?? new RotaryTable(config.headDim, config.ropeTheta, config.maxPositions, options.device)
+    this.adapter = adapter
   }
 
   get device(): Device {
@@ -98,6 +110,10 @@ export class Trunk extends nn.Module {
 
   /** One pass as described by `pass`; ids [B, L] → [B·L, D] or [N, D]. */
   run(ids: Tensor, pass: Pass, rows?: Tensor): Tensor {
+    return this.adapter ? this.adapter.active(() => this.#run(ids, pass, rows)) : this.#run(ids, pass, rows)
+  }
+
+  #run(ids: Tensor, pass: Pass, rows?: Tensor): Tensor {
     let x = this.embed_tokens.forward(ids.reshape([-1]))
     const last = this.layers.length - 1
     for (const [i, layer] of this.layers.entries()) x = layer.forward(x, pass, i, i === last ? rows : undefined)
@@ -112,16 +128,18 @@ export class Decoder extends nn.Module {
   readonly lm_head: nn.Linear | undefined
   #vocabulary: number
 
+  /** @param options.base a decoder whose weights this one reads: with an adapter it is another model in the same memory */
   constructor(
     readonly config: DecoderConfig,
-    options: nn.LayerOptions = {},
+    options: nn.LayerOptions & { readonly base?: Decoder; readonly adapter?: Adapter } = {},
   ) {
     super()
-    this.model = new Trunk(config, options)
+    const { base } = options
+    this.model = new Trunk(config, { ...options, base: base?.model })
     this.lm_head = config.tied
       ? undefined
-      : new nn.Linear(config.hiddenSize, config.vocabSize, { ...options, bias: false })
-    this.#vocabulary = config.vocabSize
+      : (base?.lm_head ?? new nn.Linear(config.hiddenSize, config.vocabSize, { ...options, bias: false }))
+    this.#vocabulary = base?.vocabulary ?? config.vocabSize
   }
 
   get device(): Device {

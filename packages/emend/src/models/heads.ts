@@ -2,7 +2,7 @@
 
 import { type Device, type DType, nn, noGrad, type Tensor } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
-import { type Decoder, Trunk } from './decoder.js'
+import { type Decoder, Trunk, type TrunkOptions } from './decoder.js'
 import { initHead } from './init.js'
 
 /** Trunk and a linear head `score`; the state dict has LlamaForTokenClassification's names. */
@@ -10,9 +10,10 @@ export class ScalarModel extends nn.Module {
   readonly model: Trunk
   readonly score: nn.Linear
 
+  /** @param options.base a trunk whose weights this model reads (see `Trunk`); the head is its own all the same */
   constructor(
     readonly config: DecoderConfig,
-    options: nn.LayerOptions = {},
+    options: TrunkOptions = {},
   ) {
     super()
     this.model = new Trunk(config, options)
@@ -34,7 +35,10 @@ export class ScalarModel extends nn.Module {
    * @returns [B, L], or [N] with rows
    */
   scores(ids: Tensor, options: { readonly rows?: Tensor } = {}): Tensor {
-    const scores = this.score.forward(this.model.forward(ids, options.rows)).squeeze(-1)
+    const hidden = this.model.forward(ids, options.rows)
+    // The head of an adapted model is float32 also where the trunk is not.
+    const { dtype } = this.score.weight
+    const scores = this.score.forward(hidden.dtype === dtype ? hidden : hidden.to(dtype)).squeeze(-1)
     return scores.dtype === 'float64' ? scores : scores.to('float32')
   }
 }

@@ -1,16 +1,40 @@
-/** The linear maps of a decoder, and how several of them read one normalised input. */
+/** The linear maps of a decoder, how an adapter changes one, and how several of them read one normalised input. */
 
 import { nn, type Tensor, torch } from '@emend/torch'
 
+/** What an adapter adds to a linear map. */
+export interface Addition {
+  /** [N, in] → [N, out], in the dtype of x */
+  forward(x: Tensor): Tensor
+}
+
 /** A linear map inside a decoder's layer, its weights named as Hugging Face's. */
-export class Projection extends nn.Linear {}
+export class Projection extends nn.Linear {
+  #addition: Addition | null = null
+
+  /** What the active adapter adds; null without one. An accessor: the addition is no part of this module's weights. */
+  get addition(): Addition | null {
+    return this.#addition
+  }
+
+  set addition(addition: Addition | null) {
+    this.#addition = addition
+  }
+
+  /** [N, in] → [N, out] */
+  override forward(x: Tensor): Tensor {
+    const y = super.forward(x)
+    return this.#addition ? y.add(this.#addition.forward(x)) : y
+  }
+}
 
 /**
  * The linear maps of x ⊙ scale, one for each projection.
  *
  * With many rows (training) scale is multiplied into the matrices and they are joined: W (scale ⊙ x) = (W diag(scale)) x
  * costs a pass over the weights instead of three over the activations, and one large product is quicker than three.
- * With few rows (decoding) the weights are the larger part, and stay as they are.
+ * With few rows (decoding) the weights are the larger part, and stay as they are; so do weights that are not trained,
+ * of which autograd would otherwise keep a scaled copy a layer.
  * @param x [N, D]
  * @param scale [D]
  * @param projections each D → out
@@ -18,7 +42,8 @@ export class Projection extends nn.Linear {}
  */
 export function scaledLinear(x: Tensor, scale: Tensor, projections: readonly Projection[]): Tensor[] {
   const outputs = projections.map(({ weight }) => weight.shape[0]!)
-  if (x.shape[0]! < outputs.reduce((sum, out) => sum + out, 0)) {
+  const few = x.shape[0]! < outputs.reduce((sum, out) => sum + out, 0)
+  if (few || projections.some(({ addition, weight }) => addition !== null || !weight.requiresGrad)) {
     const scaled = x.mul(scale)
     return projections.map(projection => projection.forward(scaled))
   }
