@@ -14,3 +14,4 @@ export {
   sample,
   shapedLogprobs,
 } from './sampler.js'
+export { TextStream, type TextStreamOptions } from './text-stream.js'
