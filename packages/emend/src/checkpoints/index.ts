@@ -1,3 +1,11 @@
 /** Models in Hugging Face's folder layout. */
 
 export { type LoadOptions, loadModel, loadScalarModel, saveModel, saveScalarModel } from './hugging-face.js'
+export {
+  type AdapterFolder,
+  isAdapter,
+  loadAdapter,
+  loadScalarAdapter,
+  readAdapterFolder,
+  saveAdapter,
+} from './peft.js'
