@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { decoderConfig, fromHuggingFace, toHuggingFace } from './config.js'
+import { decoderConfig } from './config.js'
+import { fromHuggingFace, toHuggingFace } from './families/index.js'
 
 const golden = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../goldens/llama/${name}/config.json`, import.meta.url), 'utf8'))
 
 describe('Hugging Face config', () => {
   it('reads what transformers wrote', () => {
-    expect(fromHuggingFace(golden('untied'))).toEqual({
+    expect(fromHuggingFace(golden('untied'))).toMatchObject({
+      family: 'llama',
       vocabSize: 64,
       hiddenSize: 16,
       intermediateSize: 24,
@@ -28,7 +30,7 @@ describe('Hugging Face config', () => {
   it('writes every key transformers writes, with the same value', () => {
     for (const name of ['tied', 'untied']) {
       const theirs = golden(name)
-      const ours = toHuggingFace(fromHuggingFace(theirs), 'LlamaForCausalLM')
+      const ours = toHuggingFace(fromHuggingFace(theirs), 'causal')
       for (const key of ['initializer_range', 'transformers_version', 'pretraining_tp']) delete theirs[key]
       expect(ours).toMatchObject(theirs)
     }
@@ -42,14 +44,20 @@ describe('Hugging Face config', () => {
   })
 
   it.each([
-    [{ model_type: 'gpt2' }, 'x.json: model_type "gpt2" is not supported, only "llama"'],
-    [{ attention_bias: true }, 'x.json: attention_bias true is not supported, only false'],
-    [{ hidden_act: 'gelu' }, 'x.json: hidden_act "gelu" is not supported, only "silu"'],
-    [{ rope_scaling: { type: 'linear' } }, 'x.json: rope_scaling {"type":"linear"} is not supported, only null'],
+    [{ model_type: 'mixtral' }, 'x.json: model_type "mixtral" is not supported, only llama, mistral, qwen2'],
+    [{ model_type: undefined }, 'x.json: model_type nothing is not supported'],
+    [{ attention_bias: 'yes' }, 'x.json: attention_bias: got "yes", expected true or false'],
+    [{ hidden_act: 'relu2' }, 'x.json: hidden_act "relu2" is not supported, only silu, swish, gelu'],
+    [{ quantization_config: { bits: 4 } }, 'x.json: quantization_config {"bits":4} is not supported, only null'],
+    [{ sliding_window: 7 }, 'x.json: sliding_window 7 is not supported, only null'],
+    [{ partial_rotary_factor: 0.5 }, 'x.json: partial_rotary_factor 0.5 is not supported, only 1'],
+    [{ rope_scaling: { type: 'linear' } }, 'x.json: rope_scaling: factor: got nothing, expected a number'],
+    [{ rope_scaling: 'linear' }, 'x.json: rope_scaling: got string, expected a JSON object'],
     [
-      { rope_parameters: { rope_type: 'llama3' } },
-      'x.json: rope_parameters.rope_type "llama3" is not supported, only "default"',
+      { rope_parameters: { rope_type: 'longrope' } },
+      'x.json: rope_parameters.rope_type "longrope" is not supported, only default, linear, dynamic, llama3 and yarn',
     ],
+    [{ num_hidden_layers: 1e9 }, 'x.json: decoder config: layers: got 1000000000, expected at most 10000'],
     [{ vocab_size: undefined }, 'x.json: vocab_size: got nothing, expected a number'],
     [{ num_hidden_layers: '2' }, 'x.json: num_hidden_layers: got "2", expected a number'],
     [{ num_key_value_heads: 3 }, 'x.json: decoder config: heads 4 is no multiple of kvHeads 3'],

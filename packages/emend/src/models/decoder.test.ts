@@ -17,6 +17,7 @@ import { decoderConfig } from './config.js'
 import type { Decoder } from './decoder.js'
 import { createDecoder } from './init.js'
 import { logprobs, logSoftmax } from './logprobs.js'
+import { Norm } from './norm.js'
 import { RotaryTable } from './rope.js'
 import { pack } from './sequences.js'
 
@@ -200,6 +201,7 @@ describe('the attention block against central differences in float64', () => {
     scope(() => {
       const config = decoderConfig({ vocabSize: 8, hiddenSize: 4, layers: 1, heads: 2, kvHeads: 1, headDim: 2 })
       const attention = new Attention(config, { dtype: 'float64' })
+      const norm = new Norm(4, config, { dtype: 'float64' })
       const rotation = new RotaryTable(2, 10, 8).range(4, 'float64')
       const random = (shape: number[], key: number) =>
         init.normal_(torch.zeros(shape, { dtype: 'float64' }), 0.7, [key])
@@ -210,8 +212,9 @@ describe('the attention block against central differences in float64', () => {
         ...names.map((name, i) => random([...attention[name].weight.shape], 3 + i)),
       ]
       const worst = gradcheck((x, scale, ...weights) => {
+        norm.weight = scale!
         for (const [i, name] of names.entries()) attention[name].weight = weights[i]!
-        return attention.o_proj.forward(attention.read(x!, scale!, { batch, length: 4, rotation }, 0))
+        return attention.o_proj.forward(attention.read(x!, norm, { batch, length: 4, rotation }, 0))
       }, inputs)
       expect(worst).toBeLessThan(1e-5)
     }),

@@ -1,59 +1,45 @@
-/** A causal decoder of Llama's shape: RMSNorm, rotary positions, grouped-query attention, SwiGLU; Hugging Face's names. */
+/** A causal decoder: norms, attention and feed-forward layers as the config describes them, under Hugging Face's names for Llama. */
 
-import { type Device, type DType, nn, type Tensor, torch } from '@emend/torch'
-import { Attention, type Pass } from './attention.js'
+import { type Device, type DType, nn, type Tensor, tensor, torch } from '@emend/torch'
+import { Attention, type LayerPass, layerPasses, type Pass } from './attention.js'
 import type { DecoderConfig } from './config.js'
+import { FeedForward } from './feed-forward.js'
 import type { Adapter } from './lora.js'
-import { unitRms } from './norm.js'
-import { Projection, scaledLinear } from './projection.js'
-import { RotaryTable } from './rope.js'
-
-/** The gated feed-forward layer: down(silu(gate x) ⊙ up x) (Shazeer 2020, arXiv 2002.05202). */
-class FeedForward extends nn.Module {
-  readonly gate_proj: Projection
-  readonly up_proj: Projection
-  readonly down_proj: Projection
-
-  constructor({ hiddenSize, intermediateSize }: DecoderConfig, options: nn.LayerOptions) {
-    super()
-    this.gate_proj = new Projection(hiddenSize, intermediateSize, { ...options, bias: false })
-    this.up_proj = new Projection(hiddenSize, intermediateSize, { ...options, bias: false })
-    this.down_proj = new Projection(intermediateSize, hiddenSize, { ...options, bias: false })
-  }
-
-  /** x [N, D] of root mean square 1, scale [D] → [N, D] */
-  forward(x: Tensor, scale: Tensor): Tensor {
-    // Two products, not a joined one: silu and the product after it then run over contiguous memory.
-    const [gate] = scaledLinear(x, scale, [this.gate_proj]) as [Tensor]
-    const [up] = scaledLinear(x, scale, [this.up_proj]) as [Tensor]
-    return this.down_proj.forward(torch.silu(gate).mul(up))
-  }
-}
+import { Norm } from './norm.js'
+import { PositionTable } from './positions.js'
 
 class DecoderLayer extends nn.Module {
   readonly self_attn: Attention
   readonly mlp: FeedForward
-  readonly input_layernorm: nn.RMSNorm
-  readonly post_attention_layernorm: nn.RMSNorm
+  readonly input_layernorm: Norm
+  /** before the feed-forward layer, which Llama calls so */
+  readonly post_attention_layernorm: Norm
+  /** of what attention and feed-forward give, before it joins the residual stream; absent from most families */
+  readonly attention_output_norm: Norm | undefined
+  readonly mlp_output_norm: Norm | undefined
 
   constructor(config: DecoderConfig, options: nn.LayerOptions) {
     super()
+    const norm = () => new Norm(config.hiddenSize, config, options)
     this.self_attn = new Attention(config, options)
     this.mlp = new FeedForward(config, options)
-    this.input_layernorm = new nn.RMSNorm(config.hiddenSize, { ...options, eps: config.normEps })
-    this.post_attention_layernorm = new nn.RMSNorm(config.hiddenSize, { ...options, eps: config.normEps })
+    this.input_layernorm = norm()
+    this.post_attention_layernorm = norm()
+    this.attention_output_norm = config.postNorms ? norm() : undefined
+    this.mlp_output_norm = config.postNorms ? norm() : undefined
   }
 
   /** x [B·L, D] → [B·L, D], or [N, D] when only `rows` (int64 [N] into B·L) are wanted of this layer. */
-  forward(x: Tensor, pass: Pass, layer: number, rows?: Tensor): Tensor {
-    const { eps } = this.input_layernorm
-    let read = this.self_attn.read(unitRms(x, eps), this.input_layernorm.weight, pass, layer)
+  forward(x: Tensor, pass: LayerPass, layer: number, rows?: Tensor): Tensor {
+    let read = this.self_attn.read(x, this.input_layernorm, pass, layer)
     if (rows) {
       read = read.index_select(0, rows)
       x = x.index_select(0, rows)
     }
-    const attended = x.add(this.self_attn.o_proj.forward(read))
-    return attended.add(this.mlp.forward(unitRms(attended, eps), this.post_attention_layernorm.weight))
+    const attention = this.self_attn.o_proj.forward(read)
+    const attended = x.add(this.attention_output_norm ? this.attention_output_norm.forward(attention) : attention)
+    const mlp = this.mlp.forward(attended, this.post_attention_layernorm)
+    return attended.add(this.mlp_output_norm ? this.mlp_output_norm.forward(mlp) : mlp)
   }
 }
 
@@ -68,9 +54,11 @@ export interface TrunkOptions extends nn.LayerOptions {
 /** Embedding, layers and last norm: what a decoder and a scalar model share. */
 export class Trunk extends nn.Module {
   readonly embed_tokens: nn.Embedding
+  /** [maxPositions, D], where positions are learned */
+  readonly embed_positions: nn.Embedding | undefined
   readonly layers: readonly DecoderLayer[]
-  readonly norm: nn.RMSNorm
-  readonly rotary: RotaryTable
+  readonly norm: Norm
+  readonly rotary: PositionTable
   readonly adapter: Adapter | undefined
 
   constructor(
@@ -80,9 +68,13 @@ export class Trunk extends nn.Module {
     super()
     const { base, adapter } = options
     this.embed_tokens = base?.embed_tokens ?? new nn.Embedding(config.vocabSize, config.hiddenSize, options)
+    this.embed_positions =
+      config.positions === 'learned'
+        ? (base?.embed_positions ?? new nn.Embedding(config.maxPositions, config.hiddenSize, options))
+        : undefined
     this.layers = base?.layers ?? Array.from({ length: config.layers }, () => new DecoderLayer(config, options))
-    this.norm = base?.norm ?? new nn.RMSNorm(config.hiddenSize, { ...options, eps: config.normEps })
-    this.rotary = base?.rotary ?? new RotaryTable(config.headDim, config.ropeTheta, config.maxPositions, options.device)
+    this.norm = base?.norm ?? new Norm(config.hiddenSize, config, options)
+    this.rotary = base?.rotary ?? new PositionTable(config, this.embed_positions, options)
     this.adapter = adapter
   }
 
@@ -114,10 +106,27 @@ export class Trunk extends nn.Module {
   }
 
   #run(ids: Tensor, pass: Pass, rows?: Tensor): Tensor {
-    let x = this.embed_tokens.forward(ids.reshape([-1]))
+    const { slidingLayers } = this.config
+    const { whole, sliding } = layerPasses(pass, this.config)
+    let x = this.#embed(ids, pass)
     const last = this.layers.length - 1
-    for (const [i, layer] of this.layers.entries()) x = layer.forward(x, pass, i, i === last ? rows : undefined)
-    return unitRms(x, this.norm.eps).mul(this.norm.weight)
+    for (const [i, layer] of this.layers.entries()) {
+      x = layer.forward(x, slidingLayers[i] ? sliding : whole, i, i === last ? rows : undefined)
+    }
+    return this.norm.forward(x)
+  }
+
+  /** [B, L] → [B·L, D] */
+  #embed(ids: Tensor, { rotation: { vectors } }: Pass): Tensor {
+    const { hiddenSize, embeddingScale } = this.config
+    let x = this.embed_tokens.forward(ids.reshape([-1]))
+    // The factor is rounded to the dtype of the weights, as Gemma does.
+    if (embeddingScale !== 1) x = x.mul(tensor([embeddingScale], { dtype: this.dtype }).item())
+    if (!vectors) return x
+    return x
+      .view([...ids.shape, hiddenSize])
+      .add(vectors)
+      .view([-1, hiddenSize])
   }
 }
 
@@ -175,10 +184,12 @@ export class Decoder extends nn.Module {
     return this.model.forward(ids, options.rows)
   }
 
-  /** Hidden states [..., D] → logits [..., V'], in the model's dtype. */
+  /** Hidden states [..., D] → logits [..., V'], in the model's dtype; soft-capped where the config says so. */
   logits(hidden: Tensor): Tensor {
     const table = (this.lm_head ?? this.model.embed_tokens).weight
     const known = this.#vocabulary === this.config.vocabSize ? table : table.narrow(0, 0, this.#vocabulary)
-    return torch.linear(hidden, known)
+    const logits = torch.linear(hidden, known)
+    const cap = this.config.logitSoftCap
+    return cap === null ? logits : logits.div(cap).tanh().mul(cap)
   }
 }
