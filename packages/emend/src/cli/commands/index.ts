@@ -12,6 +12,7 @@ import { rewardCommand } from './reward.js'
 import { runCommand } from './run.js'
 import { scoreCommand } from './score.js'
 import { searchCommand } from './search.js'
+import { serveCommand } from './serve.js'
 import { sftCommand } from './sft.js'
 
 export const commands = (): Command[] => [
@@ -24,6 +25,7 @@ export const commands = (): Command[] => [
   ppoCommand(),
   dpoCommand(),
   generateCommand(),
+  serveCommand(),
   scoreCommand(),
   evaluateCommand(),
   doctorCommand(),

@@ -60,7 +60,7 @@ export function scoreCommand(): Command {
 }
 
 /** The tokenizer in the reward model's folder, or in the model it was trained from. */
-function tokenizerBeside(folder: string): string {
+export function tokenizerBeside(folder: string): string {
   const places = [join(folder, 'tokenizer.json'), join(dirname(folder), 'tokenizer.json')]
   const found = places.find(place => existsSync(place))
   if (!found) throw new EmendError(`${folder} has no tokenizer.json beside it; name one with --tokenizer`)

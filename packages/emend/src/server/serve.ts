@@ -1,0 +1,138 @@
+/** Starts and stops the server: the computing thread first, then the door. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Device } from '@emend/torch'
+import { createAdaptorServer } from '@hono/node-server'
+import { EmendError } from '../errors.js'
+import { Tokenizer } from '../text/index.js'
+import { Admission } from './admission.js'
+import { createApp } from './app.js'
+import { encodeConversation } from './conversation.js'
+import { isLoopback } from './guard.js'
+import { startCompute } from './start-compute.js'
+
+export interface ServeOptions {
+  /** folder or file of the model, as everywhere */
+  readonly model: string
+  /** what requests call it; default the last part of its path */
+  readonly name?: string
+  /** folder of a reward model, and its tokenizer */
+  readonly reward?: { readonly folder: string; readonly tokenizer: Tokenizer }
+  /** default 127.0.0.1 */
+  readonly host?: string
+  /** default 8080; 0 takes any that is free */
+  readonly port?: number
+  /** samples computed together; default the engine's */
+  readonly maxRows?: number
+  /** samples that wait; beyond them requests get 429. Default 256 */
+  readonly queue?: number
+  readonly device?: Device
+  readonly threads?: number
+  /** what `Authorization: Bearer` must carry; default nothing */
+  readonly apiKey?: string
+  /** told in one line what went wrong inside; default stderr */
+  log?(line: string): void
+}
+
+export interface RunningServer {
+  /** such as `http://127.0.0.1:8080` */
+  readonly url: string
+  readonly model: string
+  /** Settles when the server ends: fulfilled after `close`, rejected when the computing thread is lost. */
+  readonly ended: Promise<void>
+  /** Lets nobody in, gives what is under way so long, then ends it, and waits for the computing thread. */
+  close(graceMs?: number): Promise<void>
+}
+
+const ROWS = 64
+const QUEUE = 256
+const GRACE_MS = 10_000
+
+/**
+ * Serves a model over HTTP; settles once it answers.
+ *
+ * @throws EmendError of one line: a model that cannot be loaded, tokenizers that do not fit, an address that cannot be used
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { model: path, reward, host = '127.0.0.1', port = 8080, queue = QUEUE, maxRows = ROWS } = options
+  const log = options.log ?? (line => process.stderr.write(`emend serve: ${line}\n`))
+  const name = options.name ?? basename(path).replace(/\.gguf$/, '')
+  const tokenizer = await Tokenizer.load(path)
+  const { compute, exited } = await startCompute({
+    model: path,
+    maxRows,
+    ...(reward && { reward: reward.folder }),
+    ...(options.device && { device: options.device }),
+    ...(options.threads && { threads: options.threads }),
+  })
+  const stop = async () => {
+    compute.close()
+    await exited
+  }
+  if (reward && compute.ready.reward?.tokenizer !== reward.tokenizer.fingerprint) {
+    await stop()
+    throw new EmendError(`${reward.folder} was trained with another tokenizer than the one given for it`)
+  }
+  const admission = new Admission(maxRows + queue)
+  const app = createApp(
+    {
+      id: name,
+      created: Math.floor(Date.now() / 1000),
+      tokenizer,
+      encodeChat: encodeConversation(),
+      compute,
+      ...(reward && { rewardTokenizer: reward.tokenizer }),
+    },
+    {
+      admission,
+      loopback: isLoopback(host),
+      log,
+      ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+    },
+  )
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  const address = await listen(server, host, port).catch(async (error: unknown) => {
+    await stop()
+    throw error
+  })
+
+  let closing: Promise<void> | undefined
+  const ended = exited.then(why => {
+    if (!closing) throw new EmendError(`the computing thread is gone: ${why}; start the server again`)
+  })
+  ended.catch(error => log(error.message))
+  const close = async (graceMs: number) => {
+    admission.close()
+    const closed = new Promise(resolve => server.close(resolve))
+    server.closeIdleConnections()
+    const last = Date.now() + graceMs
+    while (admission.used > 0 && compute.alive && Date.now() < last) await sleep(20)
+    server.closeAllConnections()
+    await closed
+    await stop()
+  }
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    model: name,
+    ended,
+    close: (graceMs = GRACE_MS) => (closing ??= close(graceMs)),
+  }
+}
+
+/** Begins to listen; the address may be in use, not this machine's, or not allowed. */
+function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why: Record<string, string> = {
+        EADDRINUSE: 'the port is in use; choose another with --port',
+        EACCES: 'not allowed; choose a port from 1024',
+        EADDRNOTAVAIL: 'this machine has no such address; choose another with --host',
+        ENOTFOUND: 'no such host; choose another with --host',
+      }
+      reject(new EmendError(`cannot listen on ${host}:${port}: ${why[error.code ?? ''] ?? error.message}`))
+    })
+    server.listen(port, host, () => resolve(server.address() as AddressInfo))
+  })
+}
