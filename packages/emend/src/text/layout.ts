@@ -92,6 +92,10 @@ export function layOutOffsets(text: string, offsets: readonly (readonly number[]
     floor = from
     return [from, Math.max(from, unitOf[Math.min(end, last)]!)]
   })
+  for (const [i, [start, end]] of cover.entries()) {
+    const composed = composedEnd(text, start, end, cover[i + 1]?.[0] ?? text.length)
+    if (composed > end) cover[i] = [start, composed]
+  }
   const n = cover.length
   const tile = new Int32Array(n + 1)
   for (let i = 0; i < n; i++) {
@@ -100,6 +104,21 @@ export function layOutOffsets(text: string, offsets: readonly (readonly number[]
   }
   tile[n] = text.length
   return { text, tile, cover }
+}
+
+/**
+ * The end of a token with what a normaliser composed into its last character, such as an accent written apart: the library gives
+ * such a character the place of its first part alone.
+ */
+function composedEnd(text: string, start: number, end: number, next: number): number {
+  let composed = end
+  while (start < end && composed < next) {
+    const part = String.fromCodePoint(text.codePointAt(composed)!)
+    const before = text.slice(start, composed)
+    if ((before + part).normalize('NFC').length > before.normalize('NFC').length) break
+    composed += part.length
+  }
+  return composed
 }
 
 /** [code points + 1] the UTF-16 unit at which each code point starts. */

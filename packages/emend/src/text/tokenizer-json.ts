@@ -65,7 +65,7 @@ export function vocabularyOf({ model, added_tokens }: TokenizerJson): [string, n
  * Added runs of white space stay (some vocabularies keep indentation there). Offsets are not trimmed, dropout is off.
  */
 export function forContent(json: TokenizerJson): TokenizerJson {
-  const kept = (json.added_tokens ?? []).filter(token => !token.special && /^[\s▁]+$/u.test(token.content))
+  const kept = (json.added_tokens ?? []).filter(token => !token.special && isSpacing(token.content))
   const dropped = new Set((json.added_tokens ?? []).filter(token => !kept.includes(token)).map(token => token.content))
   const { model } = json
   dropped.delete(model.unk_token ?? '')
@@ -82,6 +82,33 @@ export function forContent(json: TokenizerJson): TokenizerJson {
     post_processor: null,
     model: { ...model, vocab, ...('dropout' in model && { dropout: null }) },
   }
+}
+
+/** Whether a token is nothing but white space. */
+export const isSpacing = (token: string): boolean => /^[\s▁]+$/u.test(token)
+
+/** Whether a space is put before a whole text and not again after each special token (Metaspace's `first`). */
+export const onlyFirstIsPrefixed = (json: TokenizerJson): boolean =>
+  flat(json.pre_tokenizer).some(step => step.type === 'Metaspace' && step['prepend_scheme'] === 'first')
+
+/** The copy that puts nothing before a text. */
+export function forContinuation(json: TokenizerJson): TokenizerJson {
+  return {
+    ...json,
+    normalizer: withoutPrefix(json.normalizer as Part | null | undefined),
+    pre_tokenizer: withoutPrefix(json.pre_tokenizer),
+  }
+}
+
+function withoutPrefix(part: Part | null | undefined): Part | null {
+  if (!part || part.type === 'Prepend') return null
+  const inner = part['normalizers'] ?? part['pretokenizers']
+  if (part.type === 'Sequence' && Array.isArray(inner)) {
+    const steps = inner.map(withoutPrefix).filter(step => step !== null)
+    return { ...part, [part['normalizers'] ? 'normalizers' : 'pretokenizers']: steps }
+  }
+  if (part.type === 'Metaspace') return { ...part, prepend_scheme: 'never', add_prefix_space: false }
+  return part.type === 'ByteLevel' ? { ...part, add_prefix_space: false } : part
 }
 
 /** SHA-256 of the file in a canonical form: keys sorted, merges as pairs, without truncation and padding. */

@@ -9,6 +9,9 @@ import { layOutBytes, layOutOffsets } from './layout.js'
 import {
   fingerprintOf,
   forContent,
+  forContinuation,
+  isSpacing,
+  onlyFirstIsPrefixed,
   parseTokenizerJson,
   type Spelling,
   spellingOf,
@@ -35,6 +38,8 @@ export class Tokenizer {
   readonly vocabSize: number
   /** Special tokens and their ids. */
   readonly specials: ReadonlyMap<string, number>
+  /** Tokens found in a text before all else, the special ones and such as `<think>`, and their ids; none is white space. */
+  readonly added: ReadonlyMap<string, number>
   /** The id that `eos_token` of tokenizer_config.json names; without that file the first usual name among the specials. */
   readonly eosId: number | undefined
   /** The id that `pad_token` of tokenizer_config.json names. */
@@ -46,6 +51,7 @@ export class Tokenizer {
   readonly #spelling: Spelling
   readonly #content: HuggingFace
   #whole: HuggingFace | undefined
+  #continuing: HuggingFace | undefined
   readonly #idOf: ReadonlyMap<string, number>
   /** [vocabSize] the bytes each id stands for; undefined where there is no such id. */
   readonly #bytes: readonly (Uint8Array | undefined)[]
@@ -71,6 +77,7 @@ export class Tokenizer {
     const added = json.added_tokens ?? []
     for (const { content, id } of added) bytes[id] = UTF8.encode(content)
     this.#bytes = bytes
+    this.added = new Map(added.filter(({ content }) => !isSpacing(content)).map(({ content, id }) => [content, id]))
     this.specials = new Map(added.filter(token => token.special).map(({ content, id }) => [content, id]))
     this.#specialIds = new Set(this.specials.values())
     this.eosId = this.#named('eos_token') ?? USUAL_EOS.map(name => this.specials.get(name)).find(id => id !== undefined)
@@ -105,7 +112,7 @@ export class Tokenizer {
   }
 
   /** Encodes one text; see `encodeBatch`. */
-  async encode(text: string, options: { specials?: boolean } = {}): Promise<TokenizedText> {
+  async encode(text: string, options: { specials?: boolean; continued?: boolean } = {}): Promise<TokenizedText> {
     return (await this.encodeBatch([text], options))[0]!
   }
 
@@ -114,13 +121,20 @@ export class Tokenizer {
    *
    * @param options.specials whether special tokens written in the text become special tokens: only for text of our own, such as
    *   a rendered chat template, never for what a user wrote
+   * @param options.continued whether the texts go on in the middle of a longer one: nothing is put before them, such as the
+   *   space that some tokenizers begin with
    */
-  async encodeBatch(texts: readonly string[], options: { specials?: boolean } = {}): Promise<TokenizedText[]> {
+  async encodeBatch(
+    texts: readonly string[],
+    options: { specials?: boolean; continued?: boolean } = {},
+  ): Promise<TokenizedText[]> {
     if (texts.length === 0) return []
     const wellFormed = texts.map(text => text.toWellFormed())
     const encoder = options.specials
       ? (this.#whole ??= native({ ...this.#json, post_processor: null }, 'tokenizer'))
-      : this.#content
+      : options.continued
+        ? (this.#continuing ??= native(forContinuation(forContent(this.#json)), 'tokenizer'))
+        : this.#content
     const encodings = await encoder.encodeBatch(wellFormed, { addSpecialTokens: false })
     return encodings.map((encoding, k) => {
       const text = wellFormed[k]!
@@ -180,6 +194,11 @@ export class Tokenizer {
     return this.#idOf.get(token)
   }
 
+  /** Whether every stretch between special tokens is encoded as the first is (`true`), or only the first gets a space before it. */
+  get restarts(): boolean {
+    return !onlyFirstIsPrefixed(this.#json)
+  }
+
   /** Whether an id is a special token. */
   isSpecial(id: number): boolean {
     return this.#specialIds.has(id)
@@ -209,9 +228,8 @@ export class Tokenizer {
     })
   }
 
-  /** The exact layout by bytes, if the tokens' bytes are the text's; a normaliser makes them differ. */
+  /** The exact layout by bytes, if the tokens' bytes are the text's; a normaliser makes them differ, and so do unknown tokens. */
   #byteLayout(text: string, ids: Int32Array) {
-    if (!this.#spelling.byteLevel) return undefined
     const pieces = this.#pieces(ids, true)
     const layout = layOutBytes(pieces)
     if (layout.text === text) return layout

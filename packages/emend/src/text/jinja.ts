@@ -1,0 +1,94 @@
+/** Jinja templates of strangers, rendered beside the program: one that never ends or fills memory harms nothing. */
+import { createRequire } from 'node:module'
+import { Worker } from 'node:worker_threads'
+import { EmendError } from '../errors.js'
+
+/** How long one call may take, in milliseconds; real templates take less than one. */
+const TIME_LIMIT = 2000
+/** Memory for all that a template makes, in MiB. */
+const MEMORY_LIMIT = 256
+/** Longest text that a template may make, in UTF-16 units. */
+const LONGEST = 1 << 26
+
+// A string and no module, so that it runs the same from sources and from the compiled package.
+const WORKER = `
+const { parentPort, workerData } = require('node:worker_threads')
+const { Template } = require(workerData.jinja)
+let source, template
+parentPort.on('message', ({ text, variables }) => {
+  try {
+    if (text !== source) template = undefined
+    template ??= new Template(text)
+    source = text
+    const rendered = variables.map(values => template.render(values))
+    const long = rendered.find(one => one.length > workerData.longest)
+    parentPort.postMessage(long === undefined ? { rendered } : { error: 'it makes a text of ' + long.length + ' characters' })
+  } catch (error) {
+    parentPort.postMessage({ error: String((error && error.message) || error) })
+  }
+})
+`
+
+type Answer = { readonly rendered: readonly string[] } | { readonly error: string }
+
+let worker: Worker | undefined
+let last: Promise<unknown> = Promise.resolve()
+
+/**
+ * Renders a template once for each set of variables, in a thread with limits of time and memory. Calls wait for each other.
+ *
+ * @param where what an error starts with
+ * @throws EmendError of one line where the template is broken, refuses (`raise_exception`), or does not end within 2 s
+ */
+export function renderJinja(
+  text: string,
+  variables: readonly Readonly<Record<string, unknown>>[],
+  where: string,
+): Promise<readonly string[]> {
+  const answer = last.then(() => ask({ text, variables }))
+  last = answer.catch(() => {})
+  return answer.then(given => {
+    if ('rendered' in given) return given.rendered
+    const why = given.error.length > 300 ? `${given.error.slice(0, 300)}…` : given.error
+    throw new EmendError(`${where}: cannot be rendered: ${why}`)
+  })
+}
+
+function ask(request: { text: string; variables: readonly unknown[] }): Promise<Answer> {
+  worker ??= start()
+  const asked = worker
+  return new Promise(resolve => {
+    let answered = false
+    const end = (answer: Answer) => {
+      answered = true
+      clearTimeout(timer)
+      asked.off('message', end).off('error', fail)
+      asked.unref()
+      resolve(answer)
+    }
+    const fail = (error: NodeJS.ErrnoException) => {
+      worker = undefined
+      void asked.terminate()
+      const full = error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+      end({ error: full ? `it fills ${MEMORY_LIMIT} MiB of memory` : error.message })
+    }
+    // Where this thread was busy, the answer may have come and not been heard: it is heard before `setImmediate`.
+    const timer = setTimeout(
+      () => setImmediate(() => answered || fail(new Error(`it has not ended after ${TIME_LIMIT / 1000} s`))),
+      TIME_LIMIT,
+    )
+    asked.ref()
+    asked.on('message', end).on('error', fail)
+    asked.postMessage(request)
+  })
+}
+
+function start(): Worker {
+  const started = new Worker(WORKER, {
+    eval: true,
+    workerData: { jinja: createRequire(import.meta.url).resolve('@huggingface/jinja'), longest: LONGEST },
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_LIMIT },
+  })
+  // An error between two calls, of a thread that was ended, is nobody's.
+  return started.on('error', () => {})
+}
