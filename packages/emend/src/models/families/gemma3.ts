@@ -35,6 +35,7 @@ export const gemma3: Family = {
     const { ropeTheta, localRopeTheta, ropeScaling } = config
     return {
       ...writeGemmaShape(config),
+      attn_logit_softcapping: null,
       rope_local_base_freq: localRopeTheta,
       rope_parameters: {
         full_attention: { rope_theta: ropeTheta, ...writeScaling(ropeScaling) },

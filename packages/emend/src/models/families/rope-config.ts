@@ -49,12 +49,14 @@ function readScaling(rope: ConfigReader, json: ConfigReader, maxPositions: numbe
     case 'yarn': {
       const original = originalPositions()
       const factor = positive('factor', maxPositions / original)
-      const scale = (weight: number) => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1)
       const [all, one] = [rope.number('mscale_all_dim', 0), rope.number('mscale', 0)]
       return {
         type: 'yarn',
         factor,
-        magnitude: positive('attention_factor', all && one ? scale(one) / scale(all) : scale(1)),
+        magnitude: positive(
+          'attention_factor',
+          all && one ? yarnScale(factor, one) / yarnScale(factor, all) : yarnScale(factor, 1),
+        ),
         betaFast: rope.number('beta_fast', 0) || 32,
         betaSlow: rope.number('beta_slow', 0) || 1,
         truncate: rope.flag('truncate', true),
@@ -68,7 +70,10 @@ function readScaling(rope: ConfigReader, json: ConfigReader, maxPositions: numbe
   }
 }
 
-/** A scaling as transformers names its parts. */
+/** What YaRN makes of queries and keys unless told otherwise (arXiv 2309.00071, equation 22). */
+const yarnScale = (factor: number, weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1)
+
+/** A scaling as transformers names its parts; what is usual is left out. */
 export function writeScaling(scaling: RopeScaling | null): Record<string, unknown> {
   if (scaling === null) return { rope_type: 'default' }
   const common = { rope_type: scaling.type, factor: scaling.factor }
@@ -81,12 +86,13 @@ export function writeScaling(scaling: RopeScaling | null): Record<string, unknow
       high_freq_factor: scaling.highFrequencyFactor,
     }
   }
+  const { factor, magnitude, betaFast, betaSlow, truncate } = scaling
   return {
     ...original,
-    attention_factor: scaling.magnitude,
-    beta_fast: scaling.betaFast,
-    beta_slow: scaling.betaSlow,
-    truncate: scaling.truncate,
+    ...(magnitude === yarnScale(factor, 1) ? {} : { attention_factor: magnitude }),
+    ...(betaFast === 32 ? {} : { beta_fast: betaFast }),
+    ...(betaSlow === 1 ? {} : { beta_slow: betaSlow }),
+    ...(truncate ? {} : { truncate }),
   }
 }
 
