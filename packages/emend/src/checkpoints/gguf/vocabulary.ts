@@ -1,6 +1,5 @@
 /** A tokenizer.json and a tokenizer_config.json from the vocabulary of a GGUF file. */
 
-import { EmendError } from '../../errors.js'
 import type { TokenizerJson } from '../../text/tokenizer-json.js'
 import type { GgufHeader } from './header.js'
 import { mergesFromScores } from './merges.js'
@@ -207,6 +206,3 @@ function postProcessor(bos: string | undefined, eos: string | undefined, ids: Re
     special_tokens: Object.fromEntries(named.map(id => [id, { id, ids: [ids.get(id)], tokens: [id] }])),
   }
 }
-
-/** An EmendError about a tokenizer that GGUF has no place for. */
-export const notInGguf = (what: string) => new EmendError(`tokenizer: ${what}: GGUF has no place for it`)

@@ -1,6 +1,7 @@
 /** Every command, in the order of `emend --help`. A new command is a file here and a line below. */
 
 import type { Command } from 'commander'
+import { convertCommand } from './convert.js'
 import { demoCommand } from './demo.js'
 import { doctorCommand } from './doctor.js'
 import { dpoCommand } from './dpo.js'
@@ -26,6 +27,7 @@ export const commands = (): Command[] => [
   dpoCommand(),
   generateCommand(),
   serveCommand(),
+  convertCommand(),
   scoreCommand(),
   evaluateCommand(),
   doctorCommand(),

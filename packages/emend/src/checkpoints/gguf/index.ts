@@ -1,0 +1,5 @@
+/** GGUF files: models of llama.cpp and its kin, in and out. */
+
+export { type ConvertOptions, convertModel, isGguf, type ModelFormat, type StoredType } from './convert.js'
+export { type GgufModel, loadGguf, openGguf } from './read.js'
+export { type SaveGgufOptions, saveGguf } from './write.js'
