@@ -1,5 +1,6 @@
 /** A decoder with its tokenizer: what reads prompts as text and answers in text. */
 import type { Device, DType } from '@emend/torch'
+import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
 import { loadModel, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import { type Generated, type GenerateOptions, generate } from './generation/index.js'
@@ -32,8 +33,12 @@ export class LanguageModel {
     return this.decoder.config.eos
   }
 
-  /** Loads a Hugging Face folder with `tokenizer.json`. */
+  /** Loads a Hugging Face folder with `tokenizer.json`, or a file that ends in `.gguf`. */
   static async load(folder: string, o: { device?: Device; dtype?: DType } = {}): Promise<LanguageModel> {
+    if (isGguf(folder)) {
+      const { model, tokenizer } = await loadGguf(folder, o)
+      return new LanguageModel(model, tokenizer)
+    }
     const { model } = await loadModel(folder, o)
     return new LanguageModel(model, await Tokenizer.load(folder))
   }
