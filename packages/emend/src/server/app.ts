@@ -87,7 +87,12 @@ function admission(places: Admission): MiddlewareHandler<Environment> {
     }
     outgoing?.once('close', release)
     const drop = () => outgoing?.destroy()
-    c.set('connection', { signal: c.req.raw.signal, reserve: more => taken.push(places.take(more)), drop })
+    c.set('connection', {
+      signal: c.req.raw.signal,
+      capacity: places.capacity,
+      reserve: more => taken.push(places.take(more)),
+      drop,
+    })
     await next()
     if (!outgoing || outgoing.destroyed) return release()
     if (c.res.headers.get('content-type')?.startsWith('text/event-stream')) return

@@ -6,11 +6,14 @@ import { chatDialect, completionDialect, type Dialect, type Piece } from './dial
 import type { GenerateTask, SettledToken } from './protocol.js'
 import { type ChatRequest, type CompletionRequest, chatRequest, completionRequest } from './requests.js'
 import { checkModel, type ServedModel } from './served-model.js'
+import { checkCharacters } from './text-limit.js'
 
 /** What a route knows of the connection it answers. */
 export interface Connection {
   /** aborted when the client goes away */
   readonly signal: AbortSignal
+  /** places there are in all */
+  readonly capacity: number
   /** Takes places for what the request computes beyond its first sample; they are freed with the request's own. */
   reserve(places: number): unknown
   /** Cuts the connection to a client that does not read. */
@@ -32,6 +35,9 @@ export async function chat(model: ServedModel, body: unknown, connection: Connec
     role,
     content: typeof content === 'string' ? content : content.map(part => part.text).join(''),
   }))
+  reserveChoices(connection, request.n ?? 1, 'n')
+  for (const [i, { content }] of messages.entries())
+    checkCharacters(content, model.tokenizer, model.compute.ready.context, `messages[${i}].content`)
   const prompt = await model.encodeChat(messages)
   checkPrompt(model, prompt, 'messages')
   const maxNewTokens = request.max_completion_tokens ?? request.max_tokens ?? model.compute.ready.context
@@ -43,6 +49,8 @@ export async function chat(model: ServedModel, body: unknown, connection: Connec
 export async function completion(model: ServedModel, body: unknown, connection: Connection): Promise<Response> {
   const request = completionRequest(body)
   checkModel(model, request.model)
+  const n = request.n ?? 1
+  reserveChoices(connection, n * promptCount(request.prompt), n > 1 ? 'n' : 'prompt')
   const prompts = await promptIds(model, request.prompt)
   for (const [i, prompt] of prompts.entries())
     checkPrompt(model, prompt, prompts.length > 1 ? `prompt[${i}]` : 'prompt')
@@ -51,9 +59,21 @@ export async function completion(model: ServedModel, body: unknown, connection: 
   return respond(model, dialect, request, prompts, maxNewTokens, request.logprobs ?? undefined, connection)
 }
 
+function reserveChoices({ capacity, reserve }: Connection, choices: number, param: string): void {
+  if (choices > capacity) {
+    throw wrongField(param, `${choices} choices; this server takes ${capacity} at once`, 'too_many_choices')
+  }
+  reserve(choices - 1)
+}
+
+const promptCount = (prompt: CompletionRequest['prompt']) =>
+  typeof prompt === 'string' || typeof prompt[0] === 'number' ? 1 : prompt.length
+
 async function promptIds(model: ServedModel, prompt: CompletionRequest['prompt']): Promise<Int32Array[]> {
   if (typeof prompt === 'string') return promptIds(model, [prompt])
   if (typeof prompt[0] === 'string') {
+    for (const [i, text] of prompt.entries())
+      checkCharacters(text as string, model.tokenizer, model.compute.ready.context, i > 0 ? `prompt[${i}]` : 'prompt')
     const encoded = await model.tokenizer.encodeBatch(prompt as string[])
     return encoded.map(({ ids }) => ids)
   }
@@ -86,7 +106,6 @@ async function respond(
 ): Promise<Response> {
   const n = request.n ?? 1
   const choices = prompts.length * n
-  connection.reserve(choices - 1)
   const stop = request.stop ?? []
   const task: Omit<GenerateTask, 'task' | 'prompt' | 'request'> = {
     n,

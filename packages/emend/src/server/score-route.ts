@@ -5,6 +5,7 @@ import { ApiError, wrongField } from './api-error.js'
 import type { Ready } from './protocol.js'
 import { type ScoreRequest, scoreRequest } from './requests.js'
 import type { ServedModel } from './served-model.js'
+import { checkCharacters } from './text-limit.js'
 
 /** Answers `{prompt, response}` with `{tokens: [{id, start, end, text, reward}], total}`, as `emend score --json` prints it. */
 export async function score(model: ServedModel, body: unknown): Promise<Response> {
@@ -14,8 +15,8 @@ export async function score(model: ServedModel, body: unknown): Promise<Response
   if (!reward || !tokenizer) {
     throw new ApiError(404, 'this server has no reward model; start it with --reward DIR', { code: 'no_reward_model' })
   }
-  const prompt = await located(tokenizer, request.prompt, 'prompt', reward.vocabulary)
-  const response = await located(tokenizer, request.response, 'response', reward.vocabulary)
+  const prompt = await located(tokenizer, request.prompt, 'prompt', reward)
+  const response = await located(tokenizer, request.response, 'response', reward)
   const [eos] = reward.eos
   const ended = eos !== undefined && typeof request.response === 'string' && request.eos !== false
   const ids = ended ? Int32Array.of(...response.ids, eos) : Int32Array.from(response.ids)
@@ -45,9 +46,12 @@ function located(
   tokenizer: Tokenizer,
   given: ScoreRequest['prompt'],
   param: string,
-  vocabulary: Ready['vocabulary'],
+  { context, vocabulary }: NonNullable<Ready['reward']>,
 ): Promise<TokenizedText> | TokenizedText {
-  if (typeof given === 'string') return tokenizer.encode(given)
+  if (typeof given === 'string') {
+    checkCharacters(given, tokenizer, context, param)
+    return tokenizer.encode(given)
+  }
   try {
     return tokenizer.locate(given)
   } catch (error) {

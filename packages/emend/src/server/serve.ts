@@ -81,7 +81,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       id: name,
       created: Math.floor(Date.now() / 1000),
       tokenizer,
-      encodeChat: encodeConversation(),
+      encodeChat: encodeConversation(tokenizer),
       compute,
       ...(reward && { rewardTokenizer: reward.tokenizer }),
     },
