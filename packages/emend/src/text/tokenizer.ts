@@ -93,11 +93,9 @@ export class Tokenizer {
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'tokenizer.json') : path
     if (!existsSync(file))
       throw new EmendError(`${file}: no such tokenizer; give a tokenizer.json or the folder that holds one`)
-    const configFile = join(dirname(file), 'tokenizer_config.json')
-    const named = basename(file) === 'tokenizer.json' && existsSync(configFile)
     return Tokenizer.parse(readFileSync(file, 'utf8'), {
       where: file,
-      ...(named && { config: readConfig(configFile) }),
+      ...(basename(file) === 'tokenizer.json' && configBeside(dirname(file))),
     })
   }
 
@@ -252,10 +250,25 @@ function native(json: TokenizerJson, where: string): HuggingFace {
   }
 }
 
+/** tokenizer_config.json, and the chat template that newer folders keep in a file of its own. */
+function configBeside(folder: string): { config?: TokenizerConfig } {
+  const [config, template] = [join(folder, 'tokenizer_config.json'), join(folder, 'chat_template.jinja')]
+  if (!existsSync(config) && !existsSync(template)) return {}
+  return {
+    config: {
+      ...(existsSync(config) && readConfig(config)),
+      ...(existsSync(template) && { chat_template: readFileSync(template, 'utf8') }),
+    },
+  }
+}
+
 function readConfig(file: string): TokenizerConfig {
+  let value: unknown
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as TokenizerConfig
+    value = JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
     throw new EmendError(`${file}: not JSON (${(error as Error).message}); mend or remove it`)
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as TokenizerConfig
+  throw new EmendError(`${file}: expected a JSON object; mend or remove it`)
 }
