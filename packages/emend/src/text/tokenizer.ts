@@ -202,10 +202,15 @@ export class Tokenizer {
     return this.#specialIds.has(id)
   }
 
+  /** The text of its tokenizer.json, without truncation and padding: what `parse` makes the same tokenizer of. */
+  get source(): string {
+    return JSON.stringify(this.#json)
+  }
+
   /** Writes tokenizer.json (without truncation and padding) and tokenizer_config.json into a folder, each whole or not at all. */
   save(folder: string): void {
     mkdirSync(folder, { recursive: true })
-    writeAtomically(join(folder, 'tokenizer.json'), JSON.stringify(this.#json))
+    writeAtomically(join(folder, 'tokenizer.json'), this.source)
     if (this.config) writeAtomically(join(folder, 'tokenizer_config.json'), JSON.stringify(this.config, null, 2))
   }
 
