@@ -2,10 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { chatTemplates, type EncodedChat, encodeChat, type Message, renderChat } from './chat-template.js'
 import { testData } from './test-data.js'
 import { Tokenizer } from './tokenizer.js'
+
+// Templates that never end take their two seconds, and longer on a busy machine.
+vi.setConfig({ testTimeout: 30_000 })
 
 interface Template {
   readonly tokenizer: string

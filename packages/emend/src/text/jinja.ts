@@ -27,11 +27,12 @@ parentPort.on('message', ({ text, variables }) => {
     parentPort.postMessage({ error: String((error && error.message) || error) })
   }
 })
+parentPort.postMessage('ready')
 `
 
 type Answer = { readonly rendered: readonly string[] } | { readonly error: string }
 
-let worker: Worker | undefined
+let worker: Promise<Worker> | undefined
 let last: Promise<unknown> = Promise.resolve()
 
 /**
@@ -54,9 +55,9 @@ export function renderJinja(
   })
 }
 
-function ask(request: { text: string; variables: readonly unknown[] }): Promise<Answer> {
+async function ask(request: { text: string; variables: readonly unknown[] }): Promise<Answer> {
   worker ??= start()
-  const asked = worker
+  const asked = await worker
   return new Promise(resolve => {
     let answered = false
     const end = (answer: Answer) => {
@@ -83,12 +84,12 @@ function ask(request: { text: string; variables: readonly unknown[] }): Promise<
   })
 }
 
-function start(): Worker {
+function start(): Promise<Worker> {
   const started = new Worker(WORKER, {
     eval: true,
     workerData: { jinja: createRequire(import.meta.url).resolve('@huggingface/jinja'), longest: LONGEST },
     resourceLimits: { maxOldGenerationSizeMb: MEMORY_LIMIT },
   })
-  // An error between two calls, of a thread that was ended, is nobody's.
-  return started.on('error', () => {})
+  // Its beginning does not count as a template's time. An error after its end, when nobody asks, is nobody's.
+  return new Promise((resolve, reject) => started.on('error', reject).once('message', () => resolve(started)))
 }
