@@ -1,4 +1,6 @@
 /** A decoder with its tokenizer: what reads prompts as text and answers in text. */
+
+import { existsSync } from 'node:fs'
 import type { Device, DType } from '@emend/torch'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
 import { loadModel, saveModel } from './checkpoints/index.js'
@@ -17,7 +19,12 @@ export class LanguageModel {
   readonly decoder: Decoder
   readonly tokenizer: Tokenizer
 
-  constructor(decoder: Decoder, tokenizer: Tokenizer) {
+  /** @param source the folder it was loaded from: a save takes its other files along (chat template, licence, …) */
+  constructor(
+    decoder: Decoder,
+    tokenizer: Tokenizer,
+    readonly source?: string,
+  ) {
     if (tokenizer.vocabSize > decoder.config.vocabSize) {
       throw new EmendError(
         `the tokenizer knows ${tokenizer.vocabSize} tokens, the model only ${decoder.config.vocabSize}: they do not belong together`,
@@ -40,7 +47,7 @@ export class LanguageModel {
       return new LanguageModel(model, tokenizer)
     }
     const { model } = await loadModel(folder, o)
-    return new LanguageModel(model, await Tokenizer.load(folder))
+    return new LanguageModel(model, await Tokenizer.load(folder), folder)
   }
 
   /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */
@@ -64,7 +71,7 @@ export class LanguageModel {
 
   /** A copy with weights of its own. */
   clone(): LanguageModel {
-    return new LanguageModel(cloneDecoder(this.decoder), this.tokenizer)
+    return new LanguageModel(cloneDecoder(this.decoder), this.tokenizer, this.source)
   }
 
   /** Ids of texts. */
@@ -88,9 +95,10 @@ export class LanguageModel {
     return generate(this.decoder, prompts, { maxNewTokens: 64, seed: 0, eos: this.eos, ...o })
   }
 
-  /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json. */
+  /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json, and what stood beside them at first. */
   async save(folder: string): Promise<void> {
-    await saveModel(folder, this.decoder)
+    const { source } = this
+    await saveModel(folder, this.decoder, source !== undefined && existsSync(source) ? { carryFrom: source } : {})
     this.tokenizer.save(folder)
   }
 }
