@@ -1,0 +1,173 @@
+/** What annotators decide of an item: an edit, none, not now; and that they did not mean it. Nothing is ever deleted. */
+
+import { diffTexts, type Edit, type Prompt } from '@emend/edits'
+import type { Kysely, Transaction } from 'kysely'
+import { EmendError } from '../../errors.js'
+import { type Annotator, annotatorOf, recordAnnotator } from './annotators.js'
+import { endLeases, keepDraft, leaseEnd, mine } from './claims.js'
+import { readEdit } from './edits.js'
+import { storeId } from './identity.js'
+import { type ItemRow, itemOf, type QueueItem, readRow } from './items.js'
+import type { DiscardWhy, ItemStatus, Tables } from './schema.js'
+
+/** What an annotator made of an item. */
+export interface Submission {
+  readonly final: string
+  readonly reasons?: readonly string[]
+  /** How long it took. */
+  readonly seconds?: number
+}
+
+/**
+ * Stores the edit and closes the item; the same submission again gives back the same edit. An item that had an edit keeps it as
+ * the version before.
+ * @throws ClaimError if the item is someone else's; EmendError where the final is empty, or the draft unchanged
+ */
+export async function submit(db: Kysely<Tables>, id: string, who: Annotator, submission: Submission): Promise<Edit> {
+  const { window: _, ...by } = annotatorOf(who)
+  const final = submission.final.toWellFormed()
+  const { seconds = null } = submission
+  return await db.transaction().execute(async trx => {
+    const now = await readRow(trx, id)
+    if (now.status === 'done' && now.annotator === by.name && now.edit) {
+      const same = await readEdit(trx, now.edit)
+      if (same?.final === final) return same
+    }
+    const item = await mine(trx, id, who)
+    if (final.trim() === '') throw new EmendError(`item ${id}: the final text is empty; discard the item instead`)
+    if (final === item.response)
+      throw new EmendError(`item ${id}: the final text is the draft; say "no edit needed" instead`)
+    const prompt = JSON.parse(item.promptJson) as Prompt
+    const reasons = submission.reasons?.length ? submission.reasons : undefined
+    const sampled: unknown = item.sampled ? JSON.parse(item.sampled) : undefined
+    const edit = {
+      id: storeId('edit', prompt, item.response, final, by, reasons, sampled),
+      prompt: item.prompt,
+      draft: item.response,
+      final,
+      ops: JSON.stringify(diffTexts(item.response, final)),
+      annotator: await recordAnnotator(trx, by),
+      at: new Date().toISOString(),
+      seconds,
+      reasons: reasons ? JSON.stringify(reasons) : null,
+      sampled: item.sampled,
+      preferred: item.preferred,
+      item: id,
+      supersedes: item.edit,
+      current: 1,
+    }
+    await retire(trx, item.edit)
+    await trx
+      .insertInto('edits')
+      .values(edit)
+      // An edit that was withdrawn or superseded and is made again.
+      .onConflict(conflict => conflict.column('id').doUpdateSet({ current: 1, at: edit.at, seconds }))
+      .execute()
+    await decide(trx, item, by, { act: 'submit', status: 'done', edit: edit.id, seconds })
+    return (await readEdit(trx, edit.id))!
+  })
+}
+
+/** Closes an item without an edit; one that it had is withdrawn. @throws ClaimError if the item is someone else's */
+export async function discard(
+  db: Kysely<Tables>,
+  id: string,
+  who: Annotator,
+  { why, reason = null }: { readonly why: DiscardWhy; readonly reason?: string | null },
+): Promise<void> {
+  const by = annotatorOf(who)
+  await db.transaction().execute(async trx => {
+    const now = await readRow(trx, id)
+    if (now.status === 'discarded' && now.annotator === by.name && now.why === why) return
+    const item = await mine(trx, id, who)
+    await recordAnnotator(trx, by)
+    await retire(trx, item.edit)
+    await decide(trx, item, by, { act: 'discard', status: 'discarded', edit: null, why, reason })
+  })
+}
+
+/** Passes an item over: nobody is offered it again, but it can be claimed by its id. @throws ClaimError */
+export async function skip(db: Kysely<Tables>, id: string, who: Annotator): Promise<void> {
+  const by = annotatorOf(who)
+  await db.transaction().execute(async trx => {
+    const now = await readRow(trx, id)
+    if (now.status === 'skipped' && now.annotator === by.name) return
+    const item = await mine(trx, id, who)
+    await decide(trx, item, by, { act: 'skip', status: item.edit ? 'done' : 'skipped', edit: item.edit })
+  })
+}
+
+/**
+ * Takes back the annotator's last decision: the item is claimed again with the text that was submitted, its edit withdrawn and the
+ * one before current again. Called again, it takes back the decision before that.
+ * @returns null where there is nothing to take back, or someone else went on with the item
+ */
+export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueItem | null> {
+  const { name, window } = annotatorOf(who)
+  return await db.transaction().execute(async trx => {
+    await endLeases(trx)
+    const last = await trx
+      .selectFrom('acts')
+      .selectAll()
+      .where('annotator', '=', name)
+      .where('undone', '=', 0)
+      .orderBy('n', 'desc')
+      .executeTakeFirst()
+    if (!last) return null
+    const item = await readRow(trx, last.item, name)
+    const busy = item.status === 'claimed' && item.window !== window
+    if (item.annotator !== name || busy) return null
+    await trx.updateTable('acts').set({ undone: 1 }).where('n', '=', last.n).execute()
+    if (last.act === 'submit' && last.edit) {
+      await retire(trx, last.edit)
+      await keepDraft(trx, item.id, name, (await readEdit(trx, last.edit))!.final)
+    }
+    if (last.previous) await trx.updateTable('edits').set({ current: 1 }).where('id', '=', last.previous).execute()
+    await trx
+      .updateTable('items')
+      .set({ status: 'claimed', before: last.before, window, lease_until: leaseEnd() })
+      .set({ edit: last.previous, why: last.previous_why, reason: last.previous_reason })
+      .where('id', '=', item.id)
+      .execute()
+    return itemOf(await readRow(trx, item.id, name))
+  })
+}
+
+interface Decision {
+  readonly act: 'submit' | 'discard' | 'skip'
+  readonly status: ItemStatus
+  readonly edit: string | null
+  readonly why?: DiscardWhy
+  readonly reason?: string | null
+  readonly seconds?: number | null
+}
+
+/** Closes the item and writes down what it was before, for `undo`. */
+async function decide(trx: Transaction<Tables>, item: ItemRow, by: { name: string }, decision: Decision) {
+  const { act, status, edit, why = null, reason = null, seconds = null } = decision
+  await trx
+    .updateTable('items')
+    .set({ status, before: status, annotator: by.name, window: null, lease_until: null, edit, why, reason })
+    .where('id', '=', item.id)
+    .execute()
+  await trx
+    .insertInto('acts')
+    .values({
+      item: item.id,
+      annotator: by.name,
+      act,
+      edit,
+      seconds,
+      at: new Date().toISOString(),
+      before: item.before,
+      previous: item.edit,
+      previous_why: item.why,
+      previous_reason: item.reason,
+      undone: 0,
+    })
+    .execute()
+}
+
+async function retire(trx: Transaction<Tables>, edit: string | null): Promise<void> {
+  if (edit) await trx.updateTable('edits').set({ current: 0 }).where('id', '=', edit).execute()
+}

@@ -1,0 +1,93 @@
+/** How a store's tables came to be, step by step. A step that was released is never changed: what follows is a new one. */
+
+import type { ColumnDataType, Kysely, Migration } from 'kysely'
+
+/** By name, in order. */
+export const migrations: Record<string, Migration> = {
+  '0001-start': {
+    async up(db: Kysely<unknown>) {
+      const table = (name: string, columns: Record<string, ColumnDataType | '!text' | '!integer'>) => {
+        let made = db.schema
+          .createTable(name)
+          .addColumn('n', 'integer', column => column.primaryKey().autoIncrement())
+          .addColumn('id', 'text', column => column.notNull().unique())
+        for (const [column, type] of Object.entries(columns)) {
+          const required = type === '!text' || type === '!integer'
+          made = made.addColumn(column, required ? (type.slice(1) as 'text') : type, definition =>
+            required ? definition.notNull() : definition,
+          )
+        }
+        return made.execute()
+      }
+      const provenance = { import: 'integer', line: 'integer', extra: 'text' } as const
+      await table('imports', { file: '!text', format: '!text', container: '!text', at: '!text' })
+      await table('prompts', { prompt: '!text' })
+      await table('responses', { prompt: '!text', response: 'text', generator: 'text', ...provenance })
+      await table('preferences', {
+        prompt: '!text',
+        first: '!text',
+        second: '!text',
+        preference: 'real',
+        annotator: 'text',
+        ...provenance,
+      })
+      await table('edits', {
+        prompt: '!text',
+        draft: '!text',
+        final: '!text',
+        ops: 'text',
+        annotator: 'text',
+        at: 'text',
+        seconds: 'real',
+        reasons: 'text',
+        sampled: 'text',
+        preferred: 'text',
+        item: 'text',
+        supersedes: 'text',
+        current: '!integer',
+        ...provenance,
+      })
+      await table('annotators', { kind: '!text', name: '!text', version: 'text' })
+      await table('items', {
+        prompt: '!text',
+        response: '!text',
+        preferred: 'text',
+        source: 'text',
+        sampled: 'text',
+        status: '!text',
+        before: '!text',
+        annotator: 'text',
+        window: 'text',
+        lease_until: 'integer',
+        edit: 'text',
+        why: 'text',
+        reason: 'text',
+      })
+      await db.schema.createIndex('items_by_status').on('items').columns(['status', 'n']).execute()
+      await db.schema
+        .createTable('drafts')
+        .addColumn('item', 'text', column => column.notNull())
+        .addColumn('annotator', 'text', column => column.notNull())
+        .addColumn('text', 'text', column => column.notNull())
+        .addColumn('at', 'text', column => column.notNull())
+        .addPrimaryKeyConstraint('drafts_key', ['item', 'annotator'])
+        .execute()
+      await db.schema
+        .createTable('acts')
+        .addColumn('n', 'integer', column => column.primaryKey().autoIncrement())
+        .addColumn('item', 'text', column => column.notNull())
+        .addColumn('annotator', 'text', column => column.notNull())
+        .addColumn('act', 'text', column => column.notNull())
+        .addColumn('edit', 'text')
+        .addColumn('seconds', 'real')
+        .addColumn('at', 'text', column => column.notNull())
+        .addColumn('before', 'text', column => column.notNull())
+        .addColumn('previous', 'text')
+        .addColumn('previous_why', 'text')
+        .addColumn('previous_reason', 'text')
+        .addColumn('undone', 'integer', column => column.notNull())
+        .execute()
+      await db.schema.createIndex('acts_by_annotator').on('acts').columns(['annotator', 'n']).execute()
+    },
+  },
+}
