@@ -31,6 +31,7 @@ inline Kind kind_of(const c10::TypePtr& type) {
       const auto& element = type->castRaw<c10::ListType>()->getElementType();
       if (element->kind() == c10::TypeKind::OptionalType) {
         const auto& inner = element->castRaw<c10::OptionalType>()->getElementType();
+        if (inner->kind() == c10::TypeKind::NumberType) return Kind::OptionalScalars;
         return inner->kind() == c10::TypeKind::TensorType ? Kind::OptionalTensors : Kind::Unsupported;
       }
       switch (kind_of(element)) {
@@ -147,7 +148,10 @@ class Reader {
         if (tag == BOOLS) return list<bool>([this] { return next() != 0; });
         break;
       case Kind::Scalars:
-        if (tag == SCALARS) return scalars();
+        if (tag == SCALARS) return scalars<c10::Scalar>();
+        break;
+      case Kind::OptionalScalars:
+        if (tag == SCALARS) return scalars<std::optional<c10::Scalar>>();
         break;
       case Kind::Tensors:
         if (tag == TENSORS) return list<at::Tensor>([this] { return tensor(next()); });
@@ -205,9 +209,10 @@ class Reader {
     return out;
   }
 
-  c10::List<c10::Scalar> scalars() {
+  template <class T>
+  c10::List<T> scalars() {
     const size_t n = count();
-    c10::List<c10::Scalar> out;
+    c10::List<T> out;
     for (size_t i = 0; i < n; ++i) {
       const bool whole = next() != 0;
       out.push_back(whole ? c10::Scalar(integer()) : c10::Scalar(next()));

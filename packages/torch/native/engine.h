@@ -98,8 +98,8 @@ class Handles {
 };
 
 enum class Kind : uint8_t {
-  Tensor, Tensors, OptionalTensors, Int, Ints, Double, Doubles, Bool, Bools, Scalar, Scalars, String, DType, MemoryFormat,
-  Device, Unsupported
+  Tensor, Tensors, OptionalTensors, Int, Ints, Double, Doubles, Bool, Bools, Scalar, Scalars, OptionalScalars, String, DType,
+  MemoryFormat, Device, Unsupported
 };
 
 struct Argument {

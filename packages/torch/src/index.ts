@@ -9,6 +9,7 @@ export { ArgumentError } from './invoke.js'
 export * as nn from './nn/index.js'
 export { Module } from './nn/module.js'
 export * from './optim/index.js'
+export { PackedLinear } from './packed-linear.js'
 export { hash32, permutation, randomNormal, randomUniform, threefry, uniform } from './random.js'
 export {
   getRandomState,

@@ -14,7 +14,7 @@ test('reads names, kinds, defaults and what is written', () => {
 
 test('reads lists, optional lists and defaults with commas', () => {
   const s = parseSchema(
-    'aten::f(Tensor?[] indices, int[1]? dim=[-2,-1], SymInt[] size, str s="a, b", bool[2] m) -> (Tensor values, Tensor[])',
+    'aten::f(Tensor?[] indices, int[1]? dim=[-2,-1], SymInt[] size, str s="a, b", bool[2] m, Scalar?[] n) -> (Tensor values, Tensor[])',
   )
   expect(s.arguments.map(a => [a.name, a.kind, a.optional, a.length, a.fallback])).toEqual([
     ['indices', 'optional tensors', false, 0, null],
@@ -22,6 +22,7 @@ test('reads lists, optional lists and defaults with commas', () => {
     ['size', 'ints', false, 0, null],
     ['s', 'string', false, 0, '"a, b"'],
     ['m', 'bools', false, 2, null],
+    ['n', 'scalars', false, 0, null],
   ])
   expect(s.results).toEqual([
     { name: 'values', kind: 'tensor' },

@@ -67,6 +67,7 @@ const listKinds: Readonly<Record<string, Kind>> = {
   float: 'floats',
   bool: 'bools',
   Scalar: 'scalars',
+  'Scalar?': 'scalars',
 }
 
 /** Parses one schema. Throws when the text is not one. */
