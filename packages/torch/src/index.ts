@@ -31,7 +31,7 @@ export {
   writeSafetensors,
 } from './safetensors.js'
 export { constant, cosine, linear, type Schedule, type ScheduleOptions } from './schedules.js'
-export { enableGrad, inferenceMode, keep, noGrad, scope } from './scope.js'
+export { enableGrad, gradEnabled, inferenceMode, keep, noGrad, scope } from './scope.js'
 export { type Findings, findings } from './setup/findings.js'
 export { type Nested, Tensor, type TensorOptions, tensor } from './tensor.js'
 export { type Torch, torch, type Unsafe } from './torch.js'

@@ -96,6 +96,13 @@ export function enableGrad<T>(fn: () => T): T {
   return withGradMode('enableGrad', true, fn)
 }
 
+/** Whether operators called now are recorded for gradients. */
+export function gradEnabled(): boolean {
+  const enabled = native.gradMode(true)
+  native.gradMode(enabled)
+  return enabled
+}
+
 function withGradMode<T>(name: string, enabled: boolean, fn: () => T): T {
   const before = native.gradMode(enabled)
   try {
