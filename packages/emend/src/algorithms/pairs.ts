@@ -21,6 +21,12 @@ export interface Pair {
 export const pairLength = ({ prompt, chosen, rejected }: Pair): number =>
   prompt.length + Math.max(chosen.ids.length, rejected.ids.length)
 
+/** A pair of two sides of a length, whatever they say. */
+export function blankPair(length: number): Pair {
+  const side = { ids: new Int32Array(length - 1), ended: false }
+  return { id: 'trial', prompt: new Int32Array(1), chosen: side, rejected: side, source: 'preference' }
+}
+
 /** Prompts and responses of a batch of pairs: all chosen first, then all rejected. */
 export function bothSides(pairs: readonly Pair[]): { prompts: Int32Array[]; responses: Int32Array[] } {
   const prompts = pairs.map(pair => pair.prompt)

@@ -21,7 +21,9 @@ import {
   valuesAt,
 } from '../models/index.js'
 import type { PaidReward } from '../rewards/paid.js'
+import { planMemory } from '../training/micro-batch.js'
 import { Run } from '../training/run.js'
+import { loraSetting, microBatchSetting, recomputeSetting } from '../training/settings.js'
 import { weightsOf } from '../training/stateful.js'
 import { annealed, type Part, type StepStats, Trainer } from '../training/trainer.js'
 import { microBatches, permutation } from './batches.js'
@@ -92,12 +94,9 @@ export const ppoConfig = z.strictObject({
     .default(1)
     .describe('divides the logits when sampling and when computing log-probabilities'),
   max_grad_norm: z.number().positive().default(1).describe('gradients are scaled down to this L2 norm'),
-  micro_batch_tokens: z
-    .number()
-    .int()
-    .positive()
-    .default(8192)
-    .describe('padded tokens per forward pass; changes memory, not results'),
+  lora: loraSetting,
+  recompute: recomputeSetting,
+  micro_batch_tokens: microBatchSetting(8192),
   logged_rollouts: z.number().int().nonnegative().default(16).describe('samples per step written to rollouts.jsonl'),
   evaluate_every: z
     .number()
@@ -129,7 +128,7 @@ export interface PpoParts {
 export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run = new Run()): Promise<void> {
   const { policy, reference, value, prompts, eos } = parts
   const trainerOf = (name: string, model: Decoder | ScalarModel, lr: number, batches: number) =>
-    new Trainer(model.parameters(), {
+    new Trainer(model.trainable(), {
       name,
       lr,
       schedule: annealed(config.warmup_steps, batches * updatesPerBatch(config)),
@@ -148,6 +147,29 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
       ? fixedKL(config.kl_coef)
       : new AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
 
+  const { tokens: atOnce, measured } = planMemory(
+    {
+      name: 'ppo',
+      settings: config,
+      models: [policy, value, reference],
+      trainers: [policyTrainer, valueTrainer],
+      trial: {
+        longest: Math.min(
+          prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0) + config.max_new_tokens,
+          policy.config.maxPositions,
+        ),
+        most: config.minibatch_size,
+        parts: (samples, length) => {
+          const members = Array<Trajectory>(samples).fill(blank(length, config.max_new_tokens))
+          return [
+            [policyTrainer, policyPart(members, policy, config, new PolicyStats())],
+            [valueTrainer, valuePart(members, value, config, new PolicyStats())],
+          ]
+        },
+      },
+    },
+    run,
+  )
   const owners = { policy: weightsOf(policy), value: weightsOf(value), policyTrainer, valueTrainer, kl }
   for await (const step of run.steps(config.steps, owners)) {
     // 1. Sample. The random number of a token is a function of (seed, sample, position): no state to keep.
@@ -189,7 +211,7 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     const scoreTime = clock()
 
     // 4. Learn: a few epochs of clipped updates on minibatches.
-    const learned = learn(rollout, { policy, value, policyTrainer, valueTrainer, config, seed, step })
+    const learned = learn(rollout, { policy, value, policyTrainer, valueTrainer, config, atOnce, seed, step })
     const learnTime = clock()
 
     // 5. Report, then let the controller move β for the next step.
@@ -201,6 +223,23 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     if (run.keepsRollouts)
       for (const line of rolloutLines(rollout, step, config.logged_rollouts, parts.decode)) run.logRollout(line)
     kl.update(reported['objective/kl'] as number, rollout.length)
+  }
+  measured()
+}
+
+/** A sample of a length, whatever it says. */
+function blank(length: number, longestResponse: number): Trajectory {
+  const response = Math.min(longestResponse, length - 1)
+  const row = new Float32Array(response)
+  const said = { logprobs: row, refLogprobs: row, values: row, paid: row, rewards: row, kl: row }
+  return {
+    index: 0,
+    prompt: new Int32Array(length - response),
+    response: new Int32Array(response),
+    ended: false,
+    ...said,
+    advantages: row,
+    returns: row,
   }
 }
 
@@ -226,13 +265,15 @@ interface Learner {
   readonly policyTrainer: Trainer
   readonly valueTrainer: Trainer
   readonly config: PpoConfig
+  /** padded tokens of a micro-batch */
+  readonly atOnce: number
   readonly seed: number
   readonly step: number
 }
 
 /** The inner epochs over one rollout batch. */
 function learn(rollout: readonly Trajectory[], learner: Learner): Record<string, number> {
-  const { policy, value, policyTrainer, valueTrainer, config, seed, step } = learner
+  const { policy, value, policyTrainer, valueTrainer, config, atOnce, seed, step } = learner
   const seen: MinibatchStats[] = []
   for (let epoch = 0; epoch < config.epochs; epoch++) {
     const order = permutation(rollout.length, seed, step, epoch)
@@ -241,7 +282,7 @@ function learn(rollout: readonly Trajectory[], learner: Learner): Record<string,
       const tokens = minibatch.reduce((sum, i) => sum + (rollout[i] as Trajectory).response.length, 0)
       const lengthOf = (i: number) =>
         (rollout[i] as Trajectory).prompt.length + (rollout[i] as Trajectory).response.length
-      const micro = microBatches(minibatch, lengthOf, config.micro_batch_tokens)
+      const micro = microBatches(minibatch, lengthOf, atOnce)
       const stats = new PolicyStats()
       const policyStep =
         step < config.value_warmup_steps

@@ -5,11 +5,13 @@ import { pack } from '../models/index.js'
 import { type RewardKind, rewardKinds } from '../rewards/objectives/index.js'
 import type { RewardReading } from '../rewards/reading.js'
 import type { RewardModel } from '../rewards/reward-model.js'
+import { planMemory } from '../training/micro-batch.js'
 import { Run } from '../training/run.js'
+import { loraSetting, microBatchSetting, recomputeSetting } from '../training/settings.js'
 import { weightsOf } from '../training/stateful.js'
-import { annealed, Trainer } from '../training/trainer.js'
+import { annealed, type Part, Trainer } from '../training/trainer.js'
 import { bucketedBatches, microBatches } from './batches.js'
-import { bothSides, type Pair, pairLength } from './pairs.js'
+import { blankPair, bothSides, type Pair, pairLength } from './pairs.js'
 
 export const rewardConfig = z.strictObject({
   kind: z
@@ -22,12 +24,9 @@ export const rewardConfig = z.strictObject({
   warmup_steps: z.number().int().nonnegative().default(10).describe('steps over which the learning rate rises from 0'),
   weight_decay: z.number().nonnegative().default(0.01).describe('decoupled weight decay (AdamW)'),
   max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
-  micro_batch_tokens: z
-    .number()
-    .int()
-    .positive()
-    .default(16384)
-    .describe('padded tokens per forward pass; changes memory, not results'),
+  lora: loraSetting,
+  recompute: recomputeSetting,
+  micro_batch_tokens: microBatchSetting(16384),
 })
 export type RewardConfig = z.infer<typeof rewardConfig>
 
@@ -42,7 +41,7 @@ export async function trainReward(
   const lengths = pairs.map(pairLength)
   const perEpoch = Math.ceil(pairs.length / config.batch_size)
   const total = perEpoch * config.epochs
-  const trainer = new Trainer(model.parameters(), {
+  const trainer = new Trainer(model.scalar.trainable(), {
     name: 'reward',
     lr: config.learning_rate,
     schedule: annealed(config.warmup_steps, total),
@@ -51,23 +50,43 @@ export async function trainReward(
     eps: 1e-5,
   })
 
+  let margins: number[] = []
+  let rewards: number[] = []
+  const part = (chosen: readonly Pair[]): Part => ({
+    samples: chosen.map(pair => pair.id),
+    loss() {
+      const { prompts, responses } = bothSides(chosen)
+      const reading = model.read(pack(prompts, responses, model.scalar.device))
+      const [better, worse] = splitReading(reading)
+      rewards.push(...reading.sequence.floats())
+      margins.push(...better.sequence.sub(worse.sequence).floats())
+      return model.objective.loss(better, worse).sum()
+    },
+  })
+  const { tokens: atOnce, measured } = planMemory(
+    {
+      name: 'reward model',
+      settings: config,
+      models: [model.scalar],
+      trainers: [trainer],
+      trial: {
+        longest: 2 * lengths.reduce((most, length) => Math.max(most, length), 2),
+        most: config.batch_size,
+        parts: (samples, length) => [[trainer, part(Array(samples).fill(blankPair(Math.ceil(length / 2))))]],
+      },
+    },
+    run,
+  )
+
   for await (const step of run.steps(total, { model: weightsOf(model.scalar), optimizer: trainer })) {
     const plan = bucketedBatches(lengths, config.batch_size, seed, Math.floor(step / perEpoch))
     const batch = plan[step % perEpoch] as Int32Array
-    const margins: number[] = []
-    const rewards: number[] = []
+    margins = []
+    rewards = []
     const started = performance.now()
-    const parts = microBatches(batch, i => 2 * (lengths[i] as number), config.micro_batch_tokens).map(part => ({
-      samples: part.map(i => (pairs[i] as Pair).id),
-      loss() {
-        const { prompts, responses } = bothSides(part.map(i => pairs[i] as Pair))
-        const reading = model.read(pack(prompts, responses, model.scalar.device))
-        const [chosen, rejected] = splitReading(reading)
-        rewards.push(...reading.sequence.floats())
-        margins.push(...chosen.sequence.sub(rejected.sequence).floats())
-        return model.objective.loss(chosen, rejected).sum()
-      },
-    }))
+    const parts = microBatches(batch, i => 2 * (lengths[i] as number), atOnce).map(members =>
+      part(members.map(i => pairs[i] as Pair)),
+    )
     const { loss, gradNorm, lr } = trainer.step(parts, batch.length)
     const right = margins.reduce((sum, margin) => sum + (margin > 0 ? 1 : margin === 0 ? 0.5 : 0), 0)
     run.log(
@@ -86,6 +105,7 @@ export async function trainReward(
       `loss ${loss.toFixed(3)} accuracy ${(right / margins.length).toFixed(2)}`,
     )
   }
+  measured()
 }
 
 /** A reading of 2B responses, chosen first → the two readings of B. */

@@ -1,9 +1,11 @@
 /** Supervised fine-tuning: cross-entropy on the response, prompt masked. Also "SFT on the finals" of edits. */
 import { z } from 'zod'
 import { type Decoder, logprobs, mapInBatches, pack, responseRows } from '../models/index.js'
+import { planMemory } from '../training/micro-batch.js'
 import { Run } from '../training/run.js'
+import { loraSetting, microBatchSetting, recomputeSetting } from '../training/settings.js'
 import { weightsOf } from '../training/stateful.js'
-import { annealed, Trainer } from '../training/trainer.js'
+import { annealed, type Part, Trainer } from '../training/trainer.js'
 import { bucketedBatches, microBatches } from './batches.js'
 
 export const sftConfig = z.strictObject({
@@ -13,12 +15,9 @@ export const sftConfig = z.strictObject({
   warmup_steps: z.number().int().nonnegative().default(40).describe('steps over which the learning rate rises from 0'),
   weight_decay: z.number().nonnegative().default(0.01).describe('decoupled weight decay (AdamW)'),
   max_grad_norm: z.number().positive().default(1).describe('the gradient is scaled down to this L2 norm'),
-  micro_batch_tokens: z
-    .number()
-    .int()
-    .positive()
-    .default(8192)
-    .describe('padded tokens per forward pass; changes memory, not results'),
+  lora: loraSetting,
+  recompute: recomputeSetting,
+  micro_batch_tokens: microBatchSetting(8192),
 })
 export type SftConfig = z.infer<typeof sftConfig>
 
@@ -39,7 +38,7 @@ export async function sft(
   const lengths = examples.map(({ prompt, response }) => prompt.length + response.length)
   const perEpoch = Math.ceil(examples.length / config.batch_size)
   const total = perEpoch * config.epochs
-  const trainer = new Trainer(model.parameters(), {
+  const trainer = new Trainer(model.trainable(), {
     name: 'sft',
     lr: config.learning_rate,
     schedule: annealed(config.warmup_steps, total),
@@ -47,6 +46,33 @@ export async function sft(
     weightDecay: config.weight_decay,
     betas: [0.9, 0.98],
   })
+
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 2)
+  const part = (chosen: readonly Example[], samples: Part['samples']): Part => ({
+    samples,
+    loss() {
+      const sequences = pack(
+        chosen.map(e => e.prompt),
+        chosen.map(e => e.response),
+        model.device,
+      )
+      return logprobs(model, sequences, { temperature: 1 }).logprobs.mul(sequences.mask).sum().neg()
+    },
+  })
+  const { tokens: atOnce, measured } = planMemory(
+    {
+      name: 'sft',
+      settings: config,
+      models: [model],
+      trainers: [trainer],
+      trial: {
+        longest,
+        most: config.batch_size,
+        parts: (samples, length) => [[trainer, part(Array(samples).fill(blank(length)), ['trial'])]],
+      },
+    },
+    run,
+  )
 
   let plan: Int32Array[] = []
   let planned = -1
@@ -59,18 +85,12 @@ export async function sft(
     const batch = plan[step % perEpoch] as Int32Array
     const tokens = batch.reduce((sum, i) => sum + (examples[i] as Example).response.length, 0)
     const started = performance.now()
-    const parts = microBatches(batch, i => lengths[i] as number, config.micro_batch_tokens).map(part => ({
-      samples: part,
-      loss() {
-        const chosen = part.map(i => examples[i] as Example)
-        const sequences = pack(
-          chosen.map(e => e.prompt),
-          chosen.map(e => e.response),
-          model.device,
-        )
-        return logprobs(model, sequences, { temperature: 1 }).logprobs.mul(sequences.mask).sum().neg()
-      },
-    }))
+    const parts = microBatches(batch, i => lengths[i] as number, atOnce).map(members =>
+      part(
+        members.map(i => examples[i] as Example),
+        members,
+      ),
+    )
     const { loss, gradNorm, lr } = trainer.step(parts, tokens)
     const seconds = (performance.now() - started) / 1000
     run.log(
@@ -86,7 +106,11 @@ export async function sft(
       `loss ${loss.toFixed(3)}`,
     )
   }
+  measured()
 }
+
+/** An example of a length, whatever it says. */
+const blank = (length: number): Example => ({ prompt: new Int32Array(1), response: new Int32Array(length - 1) })
 
 /** log π(a_t) of given responses, without gradient: [T] each. */
 export function responseLogprobs(

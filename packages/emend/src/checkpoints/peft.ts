@@ -5,7 +5,15 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { readSafetensors, type Tensor, writeSafetensors } from '@emend/torch'
 import { z } from 'zod'
 import { EmendError } from '../errors.js'
-import { adaptedDecoder, adaptedScalar, type Decoder, type LoraConfig, ScalarModel } from '../models/index.js'
+import {
+  ALL_LINEAR,
+  adaptedDecoder,
+  adaptedScalar,
+  type Decoder,
+  FAMILIES,
+  type LoraConfig,
+  ScalarModel,
+} from '../models/index.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 
 const CONFIG = 'adapter_config.json'
@@ -97,13 +105,19 @@ function baseOf(folder: string, named: string | null | undefined): string | null
 
 /**
  * Writes the adapter of `model`, and the head of a scalar model, as PEFT does; the config last.
- * @param base the folder of the weights that it changes, written as it is: absolute, or relative to `folder`
+ * @param base the folder of the weights that it changes, written as it is: absolute, or relative to `folder`; default
+ * the adapter's `base`
  * @throws EmendError when the model has no adapter
  */
-export function saveAdapter(folder: string, model: Decoder | ScalarModel, base: string | null): void {
+export function saveAdapter(
+  folder: string,
+  model: Decoder | ScalarModel,
+  base = model.model.adapter?.base ?? null,
+): void {
   const { adapter } = model.model
   if (!adapter) throw new EmendError(`${folder}: the model has no adapter to save`)
   const scalar = model instanceof ScalarModel
+  refuseOtherNames(model, folder)
   mkdirSync(folder, { recursive: true })
   const { rank, alpha, targets, rslora = false } = adapter.config
   writeSafetensors(join(folder, WEIGHTS), namedAsPeft(model), { format: 'pt' })
@@ -115,7 +129,7 @@ export function saveAdapter(folder: string, model: Decoder | ScalarModel, base: 
     lora_alpha: alpha,
     lora_dropout: 0,
     use_rslora: rslora,
-    target_modules: targets,
+    target_modules: targets.includes(ALL_LINEAR) ? lastParts(adapter.names) : targets,
     modules_to_save: scalar ? ['score'] : null,
     bias: 'none',
     fan_in_fan_out: false,
@@ -149,6 +163,7 @@ function load<M extends Decoder | ScalarModel>(
   const path = join(folder, WEIGHTS)
   if (!existsSync(path)) throw new EmendError(`${folder}: ${WEIGHTS} is not there`)
   const model = make(lora)
+  refuseOtherNames(model, folder)
   const wanted = namedAsPeft(model)
   const { tensors } = readSafetensors(path)
   try {
@@ -168,6 +183,18 @@ function load<M extends Decoder | ScalarModel>(
     for (const tensor of tensors.values()) tensor.dispose()
   }
 }
+
+/** @throws EmendError for a family whose matrices stand joined or transposed in Hugging Face's model: PEFT changes those */
+function refuseOtherNames({ config, model: { adapter } }: Decoder | ScalarModel, folder: string): void {
+  const { stored } = FAMILIES.find(({ name }) => name === config.family) ?? {}
+  const other = adapter?.names.find(name => stored && stored(`model.${name}.weight`).name !== `model.${name}.weight`)
+  if (other)
+    throw new EmendError(
+      `${folder}: PEFT's format for ${config.family} is not supported: ${other} has another name there`,
+    )
+}
+
+const lastParts = (names: readonly string[]) => [...new Set(names.map(name => name.split('.').at(-1)!))]
 
 const OURS = 'model.adapter.'
 const PEFT = 'base_model.model.'

@@ -7,6 +7,7 @@ import { FeedForward } from './feed-forward.js'
 import type { Adapter } from './lora.js'
 import { Norm } from './norm.js'
 import { PositionTable } from './positions.js'
+import { recomputed } from './recompute.js'
 
 class DecoderLayer extends nn.Module {
   readonly self_attn: Attention
@@ -60,6 +61,8 @@ export class Trunk extends nn.Module {
   readonly norm: Norm
   readonly rotary: PositionTable
   readonly adapter: Adapter | undefined
+  /** a `Tape` keeps only the layers' inputs and computes each layer again in the backward pass */
+  recompute = false
 
   constructor(
     readonly config: DecoderConfig,
@@ -102,7 +105,11 @@ export class Trunk extends nn.Module {
 
   /** One pass as described by `pass`; ids [B, L] → [B·L, D] or [N, D]. */
   run(ids: Tensor, pass: Pass, rows?: Tensor): Tensor {
-    return this.adapter ? this.adapter.active(() => this.#run(ids, pass, rows)) : this.#run(ids, pass, rows)
+    return this.#adapted(() => this.#run(ids, pass, rows))
+  }
+
+  #adapted<T>(fn: () => T): T {
+    return this.adapter ? this.adapter.active(fn) : fn()
   }
 
   #run(ids: Tensor, pass: Pass, rows?: Tensor): Tensor {
@@ -111,7 +118,10 @@ export class Trunk extends nn.Module {
     let x = this.#embed(ids, pass)
     const last = this.layers.length - 1
     for (const [i, layer] of this.layers.entries()) {
-      x = layer.forward(x, slidingLayers[i] ? sliding : whole, i, i === last ? rows : undefined)
+      const forward = (x: Tensor) =>
+        layer.forward(x, slidingLayers[i] ? sliding : whole, i, i === last ? rows : undefined)
+      // A segment is run again outside of this pass, when another adapter may be in place.
+      x = this.recompute ? recomputed(x => [this.#adapted(() => forward(x))], x)[0] : forward(x)
     }
     return this.norm.forward(x)
   }

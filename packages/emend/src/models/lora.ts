@@ -11,11 +11,14 @@ export interface LoraConfig {
   readonly rank: number
   /** the change is scaled by alpha / rank */
   readonly alpha: number
-  /** names of linear maps, whole or their last parts: q_proj, mlp.up_proj, layers.0.self_attn.q_proj */
+  /** names of linear maps, whole or their last parts (q_proj, mlp.up_proj, layers.0.self_attn.q_proj), or all-linear */
   readonly targets: readonly string[]
   /** scales by alpha / √rank instead (Kalajdzievski 2023, arXiv 2312.03732) */
   readonly rslora?: boolean
 }
+
+/** The target that means every linear map inside the layers. */
+export const ALL_LINEAR = 'all-linear'
 
 /** x ↦ s · B (A x), in float32 at least whatever the dtype of the weights that it changes. */
 class LowRank extends nn.Module implements Addition {
@@ -55,6 +58,8 @@ class Branch extends nn.Module {}
  * the weights that it changes belong to the trunk it was made for.
  */
 export class Adapter extends nn.Module {
+  /** the folder of the weights that it changes, for its own folder to name; null where they have none */
+  base: string | null = null
   #changes: ReadonlyMap<string, readonly [Projection, LowRank]>
 
   /**
@@ -77,7 +82,9 @@ export class Adapter extends nn.Module {
     const found = projectionsOf(trunk)
     const changes = new Map<string, readonly [Projection, LowRank]>()
     for (const target of targets) {
-      const meant = [...found.keys()].filter(name => name === target || name.endsWith(`.${target}`))
+      const meant = [...found.keys()].filter(
+        name => target === ALL_LINEAR || name === target || name.endsWith(`.${target}`),
+      )
       if (meant.length === 0) throw new EmendError(`lora: targets: ${unknownTarget(target, found.keys())}`)
       for (const name of meant) {
         if (changes.has(name)) continue
@@ -111,13 +118,15 @@ export class Adapter extends nn.Module {
     return [...this.#changes.keys()]
   }
 
-  /** Runs `fn` with the adapter in place. */
+  /** Runs `fn` with the adapter in place, and puts back what was there. */
   active<T>(fn: () => T): T {
-    for (const [projection, change] of this.#changes.values()) projection.addition = change
+    const changes = [...this.#changes.values()]
+    const before = changes.map(([projection]) => projection.addition)
+    for (const [projection, change] of changes) projection.addition = change
     try {
       return fn()
     } finally {
-      for (const [projection] of this.#changes.values()) projection.addition = null
+      for (const [i, [projection]] of changes.entries()) projection.addition = before[i]!
     }
   }
 

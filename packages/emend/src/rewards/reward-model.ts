@@ -1,7 +1,7 @@
 /** A reward model: a causal trunk with a scalar head, the objective it was trained by, and its calibration. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Device, Tensor } from '@emend/torch'
+import type { Device } from '@emend/torch'
 import { z } from 'zod'
 import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
@@ -61,11 +61,6 @@ export class RewardModel {
       return responseRows(token, batch.lengths).map((row, i) => ({ token: row, sequence: sequences[i] as number }))
     }
     return mapInBatches(prompts, responses, batchTokens, reads, this.scalar.device)
-  }
-
-  /** Every weight, for training. */
-  parameters(): Map<string, Tensor> {
-    return this.scalar.parameters()
   }
 
   /** Writes a Hugging Face folder (`LlamaForTokenClassification`, one label) and `reward.json` beside it. */

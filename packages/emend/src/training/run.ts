@@ -1,8 +1,10 @@
 /** A training run: its folder, its logs, its place in time. Algorithms iterate over `run.steps`, and so can stop and resume anywhere. */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parseDocument } from 'yaml'
 import { Interrupted } from '../errors.js'
+import { writeAtomically } from '../pipeline/atomic-file.js'
 import { JsonlLog, MetricsLog } from '../pipeline/run-folder.js'
 import { writeEvents } from '../pipeline/tensorboard.js'
 import { Checkpoints } from './checkpoints.js'
@@ -16,6 +18,8 @@ export interface RunOptions {
   /** Asks the run to checkpoint and leave. */
   readonly signal?: AbortSignal
   readonly onProgress?: (done: number, total: number, note?: string) => void
+  /** A line for people. */
+  readonly onLine?: (line: string) => void
 }
 
 export class Run {
@@ -34,6 +38,11 @@ export class Run {
     this.#checkpoints = new Checkpoints(join(options.folder, 'checkpoints'))
   }
 
+  /** A line for people: memory before and after. */
+  say(line: string): void {
+    this.#options.onLine?.(line)
+  }
+
   /** Metrics of one step; names as in docs/metrics.md. */
   log(step: number, metrics: Readonly<Record<string, number>>, note?: string): void {
     this.#metrics?.append(step, metrics)
@@ -48,6 +57,27 @@ export class Run {
   /** True when rollouts are kept, so that nobody prepares lines for nothing. */
   get keepsRollouts(): boolean {
     return this.#rollouts !== undefined
+  }
+
+  /** A number that this run found for itself, before an interruption too; undefined where it has not yet. */
+  found(key: string): number | undefined {
+    const path = this.#config
+    if (!path) return undefined
+    const value = existsSync(path) ? parseDocument(readFileSync(path, 'utf8')).get(key) : undefined
+    return typeof value === 'number' ? value : undefined
+  }
+
+  /** Writes what the run found for itself into its config.yaml, in place of what was to be found. */
+  keepFound(key: string, value: number): void {
+    const path = this.#config
+    if (!path) return
+    const document = parseDocument(existsSync(path) ? readFileSync(path, 'utf8') : '')
+    document.set(key, value)
+    writeAtomically(path, document.toString())
+  }
+
+  get #config(): string | undefined {
+    return this.#options.folder && join(this.#options.folder, 'config.yaml')
   }
 
   /**

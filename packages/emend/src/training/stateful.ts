@@ -1,5 +1,6 @@
 /** What a checkpoint holds: each owner of state gives it out and takes it back. */
 import type { Module, Tensor } from '@emend/torch'
+import { EmendError } from '../errors.js'
 
 /** Tensors go to safetensors, values to JSON. */
 export interface State {
@@ -13,10 +14,17 @@ export interface Stateful {
   load(state: State): void
 }
 
-/** The weights of a module as state. */
+/** The weights of a module that are trained, as state: those of an adapter, where the rest is frozen. */
 export function weightsOf(module: Module): Stateful {
   return {
-    state: () => ({ tensors: module.stateDict() }),
-    load: state => void module.loadStateDict(new Map(state.tensors), { strict: true }),
+    state: () => ({ tensors: module.trainable() }),
+    load({ tensors = new Map() }: State) {
+      const missing = [...module.trainable().keys()].filter(name => !tensors.has(name))
+      const { unexpected } = module.loadStateDict(new Map(tensors), { strict: false })
+      if (missing.length + unexpected.length === 0) return
+      throw new EmendError(
+        `the checkpoint is of another model: ${[...missing.map(n => `${n} is missing`), ...unexpected.map(n => `${n} is unknown`)].slice(0, 3).join(', ')}`,
+      )
+    },
   }
 }

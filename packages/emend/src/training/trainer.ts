@@ -1,6 +1,7 @@
 /** The step that every algorithm shares: micro-batches, clipping, schedule, optimizer, and a check for non-finite numbers. */
-import { AdamW, clipGradNorm, linear, noGrad, type Schedule, scope, type Tensor } from '@emend/torch'
+import { AdamW, clipGradNorm, linear, memory, nn, noGrad, type Schedule, scope, type Tensor, torch } from '@emend/torch'
 import { EmendError } from '../errors.js'
+import { Tape } from '../models/recompute.js'
 import type { State, Stateful } from './stateful.js'
 
 /** One micro-batch: `loss()` is the *sum* of its losses (a scalar); `samples` names what is in it, for errors. */
@@ -32,24 +33,44 @@ export interface StepStats {
 /** Rises over `warmup` steps (all of a shorter run), then falls linearly to 0 at `total`. */
 export const annealed = (warmup: number, total: number): Schedule => linear({ warmup: Math.min(warmup, total), total })
 
+/** What the name of a master begins with, in a checkpoint. */
+const MASTER = 'master.'
+
 /** A loss, a gradient or a reward stopped being a number; nothing was updated with it. */
 export class NonFiniteError extends EmendError {}
 
 export class Trainer implements Stateful {
   readonly #optimizer: AdamW
+  /** What the optimizer moves: the parameters, or where they are of half precision their masters in float32. */
   readonly #parameters: ReadonlyMap<string, Tensor>
+  /** Weights of half precision and their masters (Micikevicius et al. 2018, arXiv 1710.03740, section 3.1). */
+  readonly #halves: ReadonlyMap<string, { readonly weight: Tensor; readonly master: Tensor }>
   readonly #options: TrainerOptions
   #steps = 0
+  #peak = 0
 
+  /** @param parameters what is trained, in any floating-point dtype; each requires a gradient */
   constructor(parameters: ReadonlyMap<string, Tensor>, options: TrainerOptions) {
-    this.#parameters = parameters
+    this.#halves = new Map(
+      [...parameters]
+        .filter(([, { dtype }]) => dtype === 'bfloat16' || dtype === 'float16')
+        .map(([name, weight]) => [name, { weight, master: nn.parameter(noGrad(() => weight.to('float32'))) }]),
+    )
+    this.#parameters = new Map(
+      [...parameters].map(([name, weight]) => [name, this.#halves.get(name)?.master ?? weight]),
+    )
     this.#options = options
-    this.#optimizer = new AdamW(new Map(parameters), {
+    this.#optimizer = new AdamW(this.#parameters, {
       lr: options.lr,
       betas: options.betas ?? [0.9, 0.999],
       eps: options.eps ?? 1e-8,
       weightDecay: options.weightDecay ?? 0,
     })
+  }
+
+  /** The most bytes that tensors were seen to hold between a forward pass and its backward pass, or after it. */
+  get peakBytes(): number {
+    return this.#peak
   }
 
   /** Where the schedule stands: optimizer steps made or skipped so far. */
@@ -71,12 +92,16 @@ export class Trainer implements Stateful {
     for (const part of parts) {
       samples.push(...part.samples)
       loss += scope(() => {
-        const sum = part.loss()
+        const tape = new Tape()
+        const sum = tape.record(() => part.loss())
         const value = sum.item()
         if (!Number.isFinite(value)) {
           throw new NonFiniteError(`${name}: the loss is ${value} at step ${this.#steps} ${inSamples(part.samples)}`)
         }
-        sum.div(weight).backward()
+        this.#measure()
+        tape.backward(sum.div(weight))
+        this.#gather()
+        this.#measure()
         return value
       })
     }
@@ -85,8 +110,38 @@ export class Trainer implements Stateful {
     const lr = this.#options.lr * this.#options.schedule(this.#steps)
     this.#optimizer.lr = lr
     this.#optimizer.step()
+    noGrad(() => {
+      for (const { weight, master } of this.#halves.values()) weight.copy_(master)
+    })
     this.#steps++
+    this.#measure()
     return { loss: loss / weight, gradNorm, lr }
+  }
+
+  /**
+   * One forward and backward pass whose gradient is thrown away, with room beside it for what the optimizer has yet to
+   * make: whether a part of this size fits.
+   * @throws whatever the pass throws; memory that is refused says "out of memory"
+   */
+  probe(part: Part): void {
+    try {
+      scope(() => {
+        const tape = new Tape()
+        const sum = tape.record(() => part.loss())
+        this.#measure()
+        tape.backward(sum)
+        this.#gather()
+        this.#measure()
+        // Adam's two moments, made at the first step and freed at once here.
+        if (this.#optimizer.state().tensors.size > 0) return
+        for (const weight of this.#parameters.values()) {
+          torch.empty_like(weight)
+          torch.empty_like(weight)
+        }
+      })
+    } finally {
+      this.#optimizer.zeroGrad()
+    }
   }
 
   /** Lets `steps` of the schedule pass without an update. */
@@ -96,13 +151,37 @@ export class Trainer implements Stateful {
 
   state(): State {
     const { step, tensors } = this.#optimizer.state()
+    for (const [name, { master }] of this.#halves) tensors.set(MASTER + name, master)
     return { tensors, values: { steps: this.#steps, optimizer: step } }
   }
 
   load(state: State): void {
     const values = state.values as { steps: number; optimizer: number }
     this.#steps = values.steps
-    this.#optimizer.load({ step: values.optimizer, tensors: new Map(state.tensors) })
+    const tensors = new Map(state.tensors)
+    for (const [name, { master }] of this.#halves) {
+      const saved = tensors.get(MASTER + name)
+      if (!saved) throw new EmendError(`${this.#options.name}: the checkpoint has no float32 master of ${name}`)
+      noGrad(() => master.copy_(saved))
+      tensors.delete(MASTER + name)
+    }
+    this.#optimizer.load({ step: values.optimizer, tensors })
+  }
+
+  /** Adds the gradients of half precision to their masters', where sums over micro-batches lose nothing. */
+  #gather(): void {
+    noGrad(() => {
+      for (const { weight, master } of this.#halves.values()) {
+        const { grad } = weight
+        if (!grad) continue
+        master.grad = master.grad ? master.grad.add(grad) : grad.to('float32')
+        weight.grad = null
+      }
+    })
+  }
+
+  #measure(): void {
+    this.#peak = Math.max(this.#peak, memory().bytes)
   }
 
   #nonFiniteGradient(norm: number, samples: readonly (string | number)[]): NonFiniteError {
