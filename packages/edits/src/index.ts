@@ -2,6 +2,7 @@
 export * from './apply.js'
 export * from './diff.js'
 export * from './identity.js'
+export * from './incremental.js'
 export * from './labels.js'
 export * from './operations.js'
 export * from './ratio.js'
