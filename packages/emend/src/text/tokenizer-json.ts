@@ -1,5 +1,6 @@
 /** The parts of a Hugging Face tokenizer.json that we read ourselves, and the two copies made of it. */
 import { createHash } from 'node:crypto'
+import { described } from '../data/jsonl.js'
 import { EmendError } from '../errors.js'
 import { byteLevelBytes } from './byte-level.js'
 
@@ -44,12 +45,62 @@ export function parseTokenizerJson(text: string, where: string): TokenizerJson {
     throw wrong((error as Error).message)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong('expected a JSON object')
-  const json = value as TokenizerJson
-  if (typeof json.model !== 'object' || json.model === null) throw wrong('it has no "model"')
-  if (typeof json.model.vocab !== 'object' || json.model.vocab === null) throw wrong('its "model" has no "vocab"')
-  const ids = vocabularyOf(json).map(([, id]) => id)
-  if (ids.some(id => !Number.isSafeInteger(id) || id < 0)) throw wrong('an id of its "vocab" is no whole number')
-  return { ...json, truncation: null, padding: null }
+  const fault = faultOf(value as Record<string, unknown>)
+  if (fault) throw wrong(fault)
+  return { ...(value as TokenizerJson), truncation: null, padding: null }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isId = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** What is wrong with the parts that we read ourselves; the library judges the rest. */
+function faultOf({ model, added_tokens, ...parts }: Record<string, unknown>): string | undefined {
+  if (!isObject(model)) return 'it has no "model"'
+  const { vocab, merges } = model
+  if (typeof vocab !== 'object' || vocab === null) return 'its "model" has no "vocab"'
+  if (Array.isArray(vocab)) {
+    const odd = vocab.findIndex(entry => !Array.isArray(entry) || typeof entry[0] !== 'string' || entry.length !== 2)
+    if (odd >= 0) return `vocab[${odd}]: expected [token, score], got ${described(vocab[odd])}`
+  } else {
+    const odd = Object.entries(vocab).find(([, id]) => !isId(id))
+    if (odd) return `vocab['${odd[0]}']: expected a whole number, got ${described(odd[1])}`
+  }
+  if (merges != null) {
+    if (!Array.isArray(merges)) return `merges: expected a list, got ${described(merges)}`
+    const odd = merges.findIndex(merge => {
+      const two: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []
+      return two.length !== 2 || two.some(token => typeof token !== 'string')
+    })
+    if (odd >= 0) return `merges[${odd}]: expected two tokens, got ${described(merges[odd])}`
+  }
+  if (added_tokens != null) {
+    if (!Array.isArray(added_tokens))
+      return `added_tokens: expected a list of {id, content}, got ${described(added_tokens)}`
+    const odd = added_tokens.findIndex(
+      token => !isObject(token) || !isId(token['id']) || typeof token['content'] !== 'string',
+    )
+    if (odd >= 0) return `added_tokens[${odd}]: expected {id, content}, got ${described(added_tokens[odd])}`
+  }
+  const ids = new Map(vocabularyOf({ model } as TokenizerJson))
+  for (const [i, { content, id }] of ((added_tokens ?? []) as readonly AddedToken[]).entries()) {
+    const own = ids.get(content) ?? id
+    if (own !== id) return `added_tokens[${i}]: '${content}' has the id ${id}, in the vocabulary ${own}`
+  }
+  for (const name of ['normalizer', 'pre_tokenizer', 'decoder']) {
+    const odd = oddPart(parts[name])
+    if (odd !== undefined) return `${name}: expected {type, …}, got ${described(odd)}`
+  }
+  return undefined
+}
+
+/** A step that is none, in a part or in the sequence that it is. */
+function oddPart(part: unknown): unknown {
+  if (part == null) return undefined
+  if (!isObject(part) || typeof part['type'] !== 'string') return part
+  const inner = part['decoders'] ?? part['pretokenizers'] ?? part['normalizers']
+  if (part['type'] !== 'Sequence' || !Array.isArray(inner)) return undefined
+  return inner.map(step => (step === null ? 'null' : oddPart(step))).find(odd => odd !== undefined)
 }
 
 /** Every entry of the model's vocabulary and the added tokens, with its id. */
@@ -75,7 +126,11 @@ export function forContent(json: TokenizerJson): TokenizerJson {
   const hidden = (token: string, id: number) => (dropped.has(token) ? `\u{10fffd}${id}` : token)
   const vocab = Array.isArray(model.vocab)
     ? model.vocab.map(([token, score]: readonly [string, number], id) => [hidden(token, id), score] as const)
-    : Object.fromEntries(Object.entries(model.vocab).map(([token, id]) => [hidden(token, id), id]))
+    : {
+        ...Object.fromEntries(Object.entries(model.vocab).map(([token, id]) => [hidden(token, id), id])),
+        // Without those dropped before them the library would number the kept ones anew.
+        ...Object.fromEntries(kept.map(({ content, id }) => [content, id])),
+      }
   return {
     ...json,
     added_tokens: kept,

@@ -217,7 +217,12 @@ describe('what is no tokenizer gets one clear line', () => {
     ['text', 'broken.json', 'not json', 'not a Hugging Face tokenizer.json'],
     ['another object', 'other.json', '{"a": 1}', 'it has no "model"'],
     ['no vocabulary', 'novocab.json', '{"model": {}}', 'its "model" has no "vocab"'],
-    ['strange ids', 'ids.json', '{"model": {"vocab": {"a": -1}}}', 'an id of its "vocab" is no whole number'],
+    [
+      'strange ids',
+      'ids.json',
+      '{"model": {"vocab": {"a": -1}}}',
+      "vocab['a']: expected a whole number, got number -1",
+    ],
     ['an unknown model', 'model.json', '{"model": {"type": "X", "vocab": {"a": 0}}}', 'not a tokenizer that'],
   ])('%s', async (_, name, text, expected) => {
     const path = write(name, text)

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { TokenizedText } from '@emend/edits'
 import { Tokenizer as HuggingFace } from 'tokenizers'
-import { EmendError } from '../errors.js'
+import { EmendError, oneLine } from '../errors.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 import { layOutBytes, layOutOffsets } from './layout.js'
 import {
@@ -48,6 +48,7 @@ export class Tokenizer {
   readonly config: TokenizerConfig | undefined
 
   readonly #json: TokenizerJson
+  readonly #where: string
   readonly #spelling: Spelling
   readonly #content: HuggingFace
   #whole: HuggingFace | undefined
@@ -59,6 +60,7 @@ export class Tokenizer {
 
   private constructor(json: TokenizerJson, config: TokenizerConfig | undefined, where: string) {
     this.#json = json
+    this.#where = where
     this.config = config
     this.#content = native(forContent(json), where)
     this.#spelling = spellingOf(json)
@@ -129,11 +131,13 @@ export class Tokenizer {
     if (texts.length === 0) return []
     const wellFormed = texts.map(text => text.toWellFormed())
     const encoder = options.specials
-      ? (this.#whole ??= native({ ...this.#json, post_processor: null }, 'tokenizer'))
+      ? (this.#whole ??= native({ ...this.#json, post_processor: null }, this.#where))
       : options.continued
-        ? (this.#continuing ??= native(forContinuation(forContent(this.#json)), 'tokenizer'))
+        ? (this.#continuing ??= native(forContinuation(forContent(this.#json)), this.#where))
         : this.#content
-    const encodings = await encoder.encodeBatch(wellFormed, { addSpecialTokens: false })
+    const encodings = await encoder.encodeBatch(wellFormed, { addSpecialTokens: false }).catch((error: Error) => {
+      throw new EmendError(`${this.#where}: the tokenizer cannot encode: ${oneLine(error)}`, { cause: error })
+    })
     return encodings.map((encoding, k) => {
       const text = wellFormed[k]!
       const ids = Int32Array.from(encoding.getIds())
@@ -243,16 +247,23 @@ export class Tokenizer {
 }
 
 function native(json: TokenizerJson, where: string): HuggingFace {
+  let tokenizer: HuggingFace
   try {
-    const tokenizer = HuggingFace.fromString(JSON.stringify(json))
-    tokenizer.disableTruncation()
-    tokenizer.disablePadding()
-    return tokenizer
+    tokenizer = HuggingFace.fromString(JSON.stringify(json))
   } catch (error) {
+    throw new EmendError(`${where}: not a tokenizer that Hugging Face's tokenizers can load: ${oneLine(error)}`)
+  }
+  tokenizer.disableTruncation()
+  tokenizer.disablePadding()
+  // The library numbers added tokens anew where their ids do not follow the vocabulary's.
+  for (const { content, id } of json.added_tokens ?? []) {
+    const given = tokenizer.tokenToId(content)
+    if (given === id) continue
     throw new EmendError(
-      `${where}: not a tokenizer that Hugging Face's tokenizers can load: ${(error as Error).message}`,
+      `${where}: added token '${content}': got id ${id}, where the library counts ${given ?? 'none'}; expected the ids after the vocabulary's in order`,
     )
   }
+  return tokenizer
 }
 
 /** tokenizer_config.json, and the chat template that newer folders keep in a file of its own. */
