@@ -5,6 +5,7 @@ import { EmendError } from '../errors.js'
 import { lengthBatches } from '../models/bucket.js'
 import { RowCache } from '../models/cache.js'
 import type { Decoder } from '../models/decoder.js'
+import { PackedWeights } from '../models/packed.js'
 import { checkRequest, type Finish, type GenerationRequest } from './request.js'
 import { type Draw, type Drawn, PLAIN, type Shaping, sample } from './sampler.js'
 
@@ -13,6 +14,12 @@ export interface EngineOptions {
   readonly maxRows?: number
   /** tokens the cache may hold, padding included; default: as many as fit in half of the memory there is */
   readonly maxTokens?: number
+  /**
+   * Computes several rows with a copy of the weights that is quicker to read, as they are at the first `step` of several
+   * rows. Default: where that is possible and the copy takes less than a quarter of the memory left, unless the model
+   * has an adapter (which is there to save a copy).
+   */
+  readonly packed?: boolean
 }
 
 /** Prompt tokens of one prefill pass: bounds its activations. */
@@ -48,9 +55,12 @@ export class GenerationEngine {
   readonly maxRows: number
   readonly maxTokens: number
   readonly #cache: RowCache
+  readonly #packed: PackedWeights | null
   #rows: Row[] = []
   #waiting: Job[] = []
   #ids = 0
+  /** whether there were several rows yet */
+  #packs = false
 
   constructor(
     readonly model: Decoder,
@@ -67,6 +77,8 @@ export class GenerationEngine {
         throw new EmendError(`${name}: got ${value}, expected a whole number from 1`)
     }
     this.#cache = new RowCache(config, { device, dtype })
+    const packs = (options.packed ?? worthPacking(model)) && this.maxRows > 1 && PackedWeights.serve(model)
+    this.#packed = packs ? new PackedWeights() : null
   }
 
   /** Samples in the batch. */
@@ -114,7 +126,8 @@ export class GenerationEngine {
     for (let i = this.#rows.length - 1; i >= 0; i--) if (over(this.#rows[i]!)) this.#leave(i)
     const joining = this.#admit()
     if (this.#rows.length + joining.length === 0) return false
-    const drawn = noGrad(() =>
+    const several = this.#rows.length > 1 || joining.length > 1 || (joining[0]?.samples.length ?? 0) > 1
+    const drawn = this.#computing(several, () =>
       scope(() => {
         const hidden = this.#rows.length > 0 ? [this.#decode()] : []
         for (const batch of lengthBatches(
@@ -138,6 +151,13 @@ export class GenerationEngine {
     this.#rows = []
     this.#waiting = []
     this.#cache.dispose()
+    this.#packed?.dispose()
+  }
+
+  /** Runs a pass, with the packed weights where they are of use: many rows read them as quickly as one does. */
+  #computing<T>(several: boolean, fn: () => T): T {
+    this.#packs ||= several
+    return noGrad(() => (this.#packed && this.#packs ? this.#packed.use(fn) : fn()))
   }
 
   #leave(i: number): void {
@@ -181,7 +201,7 @@ export class GenerationEngine {
       batch,
       length: 1,
       rotation: model.model.rotary.at(place(positions), Math.max(...positions) + 1, model.dtype),
-      mask: this.#visible(),
+      ...this.#visible(),
       cache: this.#cache,
     })
     this.#cache.end++
@@ -224,12 +244,18 @@ export class GenerationEngine {
     return Math.max(...this.#rows.map(({ job, ids }) => job.budget - ids.length))
   }
 
-  /** Columns that hold tokens of each row, this step's among them, bool [B, 1, 1, K]: false left of where the row begins. */
-  #visible(): Tensor {
+  /**
+   * A mask of the columns that hold tokens of each row, this step's among them, bool [B, 1, 1, K]: false left of where the
+   * row begins. None where all begin together.
+   */
+  #visible(): { mask?: Tensor } {
     const { starts, first, span } = this.#cache
+    if (starts.every(start => start === first)) return {}
     const columns = new Uint8Array(starts.length * (span + 1)).fill(1)
     for (const [i, start] of starts.entries()) columns.fill(0, i * (span + 1), i * (span + 1) + start - first)
-    return tensor(columns, { shape: [starts.length, 1, 1, span + 1], dtype: 'bool', device: this.model.device })
+    return {
+      mask: tensor(columns, { shape: [starts.length, 1, 1, span + 1], dtype: 'bool', device: this.model.device }),
+    }
   }
 }
 
@@ -258,6 +284,12 @@ function record(row: Row, { id, logprob, top }: Drawn): void {
     ended: finish === 'eos',
     finish,
   })
+}
+
+function worthPacking(model: Decoder): boolean {
+  const { limit, bytes } = memory()
+  const size = [...model.parameters().values()].reduce((sum, { numel }) => sum + 4 * numel, 0)
+  return !model.model.adapter && size < (limit - bytes) / 4
 }
 
 /** Tokens whose keys and values fill half of the memory that is left. */

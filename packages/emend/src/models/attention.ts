@@ -121,14 +121,19 @@ export class Attention extends nn.Module {
   /** queries [B, heads, L, headDim], keys and values [B, kvHeads, K, headDim] → [B, heads, L, headDim] */
   #attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | undefined): Tensor {
     const { heads, kvHeads, attentionScale, attentionSoftCap } = this.config
-    const causal = mask === undefined && queries.shape[2]! > 1
+    const [batch, , length, headDim] = queries.shape as [number, number, number, number]
+    const causal = mask === undefined && length > 1
     if (attentionSoftCap !== null) return this.#softCapped(queries, keys, values, mask, causal, attentionSoftCap)
-    return torch.scaled_dot_product_attention(queries, keys, values, {
-      attn_mask: mask ?? null,
-      is_causal: causal,
-      enable_gqa: heads !== kvHeads,
-      ...(attentionScale === null ? {} : { scale: attentionScale }),
-    })
+    // The heads of a single token that share keys are as good as tokens: so no copy of the keys is made for each.
+    const grouped = length === 1 ? queries.view([batch, kvHeads, heads / kvHeads, headDim]) : queries
+    return torch
+      .scaled_dot_product_attention(grouped, keys, values, {
+        attn_mask: mask ?? null,
+        is_causal: causal,
+        enable_gqa: length > 1 && heads !== kvHeads,
+        ...(attentionScale === null ? {} : { scale: attentionScale }),
+      })
+      .view([batch, heads, length, headDim])
   }
 
   /** softmax(cap · tanh(q·k / cap)) v, which no fused kernel computes (Gemma 2, arXiv 2408.00118). */

@@ -6,6 +6,7 @@ import type { DecoderConfig } from './config.js'
 import { FeedForward } from './feed-forward.js'
 import type { Adapter } from './lora.js'
 import { Norm } from './norm.js'
+import { PackedWeights } from './packed.js'
 import { PositionTable } from './positions.js'
 import { recomputed } from './recompute.js'
 
@@ -198,7 +199,8 @@ export class Decoder extends nn.Module {
   logits(hidden: Tensor): Tensor {
     const table = (this.lm_head ?? this.model.embed_tokens).weight
     const known = this.#vocabulary === this.config.vocabSize ? table : table.narrow(0, 0, this.#vocabulary)
-    const logits = torch.linear(hidden, known)
+    const logits =
+      PackedWeights.inUse?.linear(hidden, { weight: known, bias: null }, table) ?? torch.linear(hidden, known)
     const cap = this.config.logitSoftCap
     return cap === null ? logits : logits.div(cap).tanh().mul(cap)
   }

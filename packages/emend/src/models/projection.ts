@@ -1,6 +1,7 @@
 /** The linear maps of a decoder, how an adapter changes one, and how several of them read one normalised input. */
 
 import { nn, type Tensor, torch } from '@emend/torch'
+import { PackedWeights } from './packed.js'
 
 /** What an adapter adds to a linear map. */
 export interface Addition {
@@ -23,7 +24,7 @@ export class Projection extends nn.Linear {
 
   /** [N, in] → [N, out] */
   override forward(x: Tensor): Tensor {
-    const y = super.forward(x)
+    const y = PackedWeights.inUse?.linear(x, this) ?? super.forward(x)
     return this.#addition ? y.add(this.#addition.forward(x)) : y
   }
 }
@@ -34,13 +35,15 @@ export class Projection extends nn.Linear {
  * With many rows (training) scale is multiplied into the matrices and they are joined: W (scale ⊙ x) = (W diag(scale)) x
  * costs a pass over the weights instead of three over the activations, and one large product is quicker than three.
  * With few rows (decoding) the weights are the larger part, and stay as they are; so do weights that are not trained,
- * of which autograd would otherwise keep a scaled copy a layer.
+ * of which autograd would otherwise keep a scaled copy a layer. Packed weights, where they are in use, come before all that.
  * @param x [N, D]
  * @param scale [D]
  * @param projections each D → out
  * @returns each [N, out]
  */
 export function scaledLinear(x: Tensor, scale: Tensor, projections: readonly Projection[]): Tensor[] {
+  const packed = PackedWeights.inUse
+  if (packed && projections.every(({ addition }) => addition === null)) return packed.scaled(x, scale, projections)
   const outputs = projections.map(({ weight }) => weight.shape[0]!)
   const few = x.shape[0]! < outputs.reduce((sum, out) => sum + out, 0)
   if (few || projections.some(({ addition, weight }) => addition !== null || !weight.requiresGrad)) {
