@@ -190,7 +190,8 @@ describe('a template', () => {
     ['that refuses', "{{ raise_exception('roles must alternate') }}", 'roles must alternate'],
     ['that is broken', '{% for %}', 'cannot be rendered'],
     ['that never ends', '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}', '2 s'],
-    ['that counts for ever', '{% for i in range(1000000000) %}{% endfor %}', 'memory'],
+    // Memory or time, whichever ends first on the machine.
+    ['that counts for ever', '{% for i in range(1000000000) %}{% endfor %}', /fills 256 MiB of memory|2 s/],
     [
       'that writes for ever',
       '{% for i in range(100000) %}{% for j in range(100000) %}a{% endfor %}{% endfor %}',
@@ -207,7 +208,7 @@ describe('a template', () => {
     const error = await render(template).catch((error: Error) => error)
     expect(performance.now() - began).toBeLessThan(6000)
     expect(error).toMatchObject({ name: 'EmendError', message: expect.stringMatching(/^chat template: /) })
-    expect((error as Error).message).toContain(said)
+    expect((error as Error).message).toMatch(said)
     expect((error as Error).message).not.toContain('\n')
     expect((await render('{{ messages[0].content }}')).text).toBe('Hi')
   })
