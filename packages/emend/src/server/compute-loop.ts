@@ -37,6 +37,7 @@ export class ComputeLoop {
       type: 'ready',
       context: this.#context,
       vocabulary: model.decoder.vocabulary,
+      tokenizer: { source: model.tokenizer.source, config: model.tokenizer.config },
       ...(reward && { reward }),
     })
   }

@@ -66,6 +66,8 @@ export interface Ready {
   readonly context: number
   /** ids that can be prompted with: 0 … vocabulary − 1 */
   readonly vocabulary: number
+  /** its tokenizer.json and tokenizer_config.json */
+  readonly tokenizer: { readonly source: string; readonly config: Readonly<Record<string, unknown>> | undefined }
   readonly reward?: {
     readonly context: number
     readonly vocabulary: number

@@ -14,7 +14,7 @@ import { isLoopback } from './guard.js'
 import { startCompute } from './start-compute.js'
 
 export interface ServeOptions {
-  /** folder or file of the model, as everywhere */
+  /** a Hugging Face folder or a GGUF file */
   readonly model: string
   /** what requests call it; default the last part of its path */
   readonly name?: string
@@ -49,6 +49,8 @@ export interface RunningServer {
 const ROWS = 64
 const QUEUE = 256
 const GRACE_MS = 10_000
+/** Longer than clients keep connections that they may use again. */
+const KEEP_ALIVE_MS = 75_000
 
 /**
  * Serves a model over HTTP; settles once it answers.
@@ -59,7 +61,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { model: path, reward, host = '127.0.0.1', port = 8080, queue = QUEUE, maxRows = ROWS } = options
   const log = options.log ?? (line => process.stderr.write(`emend serve: ${line}\n`))
   const name = options.name ?? basename(path).replace(/\.gguf$/, '')
-  const tokenizer = await Tokenizer.load(path)
   const { compute, exited } = await startCompute({
     model: path,
     maxRows,
@@ -75,6 +76,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     await stop()
     throw new EmendError(`${reward.folder} was trained with another tokenizer than the one given for it`)
   }
+  // The computing thread has found it, in whatever kind of file the model is.
+  const { source, config } = compute.ready.tokenizer
+  const tokenizer = Tokenizer.parse(source, { where: path, ...(config && { config }) })
   const admission = new Admission(maxRows + queue)
   const app = createApp(
     {
@@ -92,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
     },
   )
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } }) as Server
   const address = await listen(server, host, port).catch(async (error: unknown) => {
     await stop()
     throw error
