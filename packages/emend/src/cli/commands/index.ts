@@ -9,6 +9,7 @@ import { evaluateCommand } from './evaluate.js'
 import { generateCommand } from './generate.js'
 import { labelCommand } from './label.js'
 import { ppoCommand } from './ppo.js'
+import { pullCommand } from './pull.js'
 import { rewardCommand } from './reward.js'
 import { runCommand } from './run.js'
 import { scoreCommand } from './score.js'
@@ -25,6 +26,7 @@ export const commands = (): Command[] => [
   rewardCommand(),
   ppoCommand(),
   dpoCommand(),
+  pullCommand(),
   generateCommand(),
   serveCommand(),
   convertCommand(),
