@@ -5,7 +5,15 @@ export { lengthBatches, mapInBatches } from './bucket.js'
 export { type KeyValueCache, RowCache } from './cache.js'
 export { type DecoderConfig, type DecoderShape, decoderConfig } from './config.js'
 export { Decoder, Trunk } from './decoder.js'
-export { FAMILIES, type Family, fromHuggingFace, type ModelKind, toHuggingFace } from './families/index.js'
+export {
+  architectureOf,
+  FAMILIES,
+  type Family,
+  familyOf,
+  fromHuggingFace,
+  type ModelKind,
+  toHuggingFace,
+} from './families/index.js'
 export { ScalarModel, scalarFrom, valueFrom } from './heads.js'
 export { cloneDecoder, createDecoder, initHead } from './init.js'
 export { entropyOf, type LogprobsOptions, logitRows, logprobs, logSoftmax, rewardsAt, valuesAt } from './logprobs.js'

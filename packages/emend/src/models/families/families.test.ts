@@ -84,6 +84,16 @@ describe.each(devices())('on %s', device => {
       model.dispose()
     })
 
+    it('logits in float16, which has three more digits', async () => {
+      const { model } = await loadModel(folder(name), { device, dtype: 'float16' })
+      scope(() => {
+        const gold = golden(name)
+        const logits = noGrad(() => model.logits(model.hidden(gold.get('ids')!.to(device))))
+        expect(distance(logits, gold.get('logits')!)).toBeLessThan(4e-3)
+      })
+      model.dispose()
+    })
+
     it('greedy continuations token for token, prompts of several lengths in one batch and alone', async () => {
       const { model } = await loadModel(folder(name), { device })
       const cases = json(name, 'greedy.json') as { prompt: number[]; continuation: number[] }[]

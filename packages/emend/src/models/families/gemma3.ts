@@ -21,6 +21,9 @@ export const gemma3: Family = {
       throw new EmendError(`${local.where}.rope_type "${sliding.ropeScaling.type}" is not supported, only default`)
     }
     const pattern = json.number('sliding_window_pattern', 6)
+    if (!Number.isSafeInteger(pattern) || pattern < 1) {
+      throw json.wrong('sliding_window_pattern', 'a whole number from 1')
+    }
     return {
       ...shape,
       ...readRope(json, shape.maxPositions!, 1_000_000, whole),

@@ -19,7 +19,11 @@ export function readRope(
   json.only('partial_rotary_factor', 1)
   const ropeTheta =
     rope?.get('rope_theta') === undefined ? json.number('rope_theta', fallback) : rope.number('rope_theta')
-  return { ropeTheta, ropeScaling: rope ? readScaling(rope, json, maxPositions) : null }
+  const ropeScaling = rope ? readScaling(rope, json, maxPositions) : null
+  if (ropeScaling?.type === 'yarn' && !(ropeTheta > 1)) {
+    throw new EmendError(`${json.where}: rope_theta: got ${ropeTheta}, expected more than 1 for yarn`)
+  }
+  return { ropeTheta, ropeScaling }
 }
 
 function readScaling(rope: ConfigReader, json: ConfigReader, maxPositions: number): RopeScaling | null {
@@ -38,14 +42,13 @@ function readScaling(rope: ConfigReader, json: ConfigReader, maxPositions: numbe
       return { type: 'linear', factor: positive('factor') }
     case 'dynamic':
       return { type: 'dynamic', factor: positive('factor') }
-    case 'llama3':
-      return {
-        type: 'llama3',
-        factor: positive('factor'),
-        lowFrequencyFactor: positive('low_freq_factor'),
-        highFrequencyFactor: positive('high_freq_factor'),
-        originalPositions: originalPositions(),
-      }
+    case 'llama3': {
+      const factor = positive('factor')
+      const lowFrequencyFactor = positive('low_freq_factor')
+      const highFrequencyFactor = positive('high_freq_factor')
+      if (highFrequencyFactor <= lowFrequencyFactor) throw rope.wrong('high_freq_factor', 'more than low_freq_factor')
+      return { type: 'llama3', factor, lowFrequencyFactor, highFrequencyFactor, originalPositions: originalPositions() }
+    }
     case 'yarn': {
       const original = originalPositions()
       const factor = positive('factor', maxPositions / original)
