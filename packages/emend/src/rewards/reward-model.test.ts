@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { devices, noGrad, readSafetensors, scope } from '@emend/torch'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { saveModel } from '../checkpoints/index.js'
-import { pack, scalarFrom } from '../models/index.js'
+import { createDecoder, decoderConfig, pack, scalarFrom } from '../models/index.js'
 import { plainScores, tinyDecoder, tinyPairs } from '../training/tiny.fixture.js'
 import type { Calibration } from './calibration.js'
 import { fitCalibration, learnedReward } from './paid.js'
@@ -151,5 +151,12 @@ describe('a learned reward', () => {
       }
       if (name !== 'token-mean') expect(mean(totals)).toBeCloseTo(0, 4)
     },
+  )
+})
+
+it('a family without a token classifier is refused before anything is trained', () => {
+  const gemma = decoderConfig({ family: 'gemma3_text', vocabSize: 8, hiddenSize: 4, layers: 1, heads: 1 })
+  expect(() => new RewardModel(scalarFrom(createDecoder(gemma, 1), 1), 'token', 'fingerprint')).toThrow(
+    'gemma3_text: transformers has no token classifier of this family',
   )
 })

@@ -5,7 +5,15 @@ import type { Device } from '@emend/torch'
 import { z } from 'zod'
 import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
-import { mapInBatches, responseRows, rewardsAt, type ScalarModel, type Sequences } from '../models/index.js'
+import {
+  architectureOf,
+  familyOf,
+  mapInBatches,
+  responseRows,
+  rewardsAt,
+  type ScalarModel,
+  type Sequences,
+} from '../models/index.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 import type { Calibration } from './calibration.js'
 import { objectiveOf, type RewardKind, type RewardObjective, rewardKinds } from './objectives/index.js'
@@ -36,7 +44,9 @@ export class RewardModel {
   /** Shift and scale by payment name, fitted on samples of the policy it is to train. */
   readonly calibrations: Record<string, Calibration>
 
+  /** @throws EmendError for a family of which there is no token classifier to save it as, before anything is trained */
   constructor(scalar: ScalarModel, kind: string, tokenizer: string, calibrations: Record<string, Calibration> = {}) {
+    architectureOf(familyOf(scalar.config.family, 'reward model'), 'token-classification')
     this.scalar = scalar
     this.objective = objectiveOf(kind)
     this.tokenizer = tokenizer
