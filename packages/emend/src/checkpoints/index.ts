@@ -1,6 +1,13 @@
 /** Models in Hugging Face's folder layout. */
 
-export { type LoadOptions, loadModel, loadScalarModel, saveModel, saveScalarModel } from './hugging-face.js'
+export {
+  type LoadOptions,
+  loadModel,
+  loadScalarModel,
+  type SaveOptions,
+  saveModel,
+  saveScalarModel,
+} from './hugging-face.js'
 export {
   type AdapterFolder,
   isAdapter,
