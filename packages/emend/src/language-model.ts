@@ -2,10 +2,12 @@
 
 import { existsSync } from 'node:fs'
 import type { Device, DType } from '@emend/torch'
+import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
 import { loadModel, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import { type Generated, type GenerateOptions, generate } from './generation/index.js'
+import { resolveModel } from './hub/resolve.js'
 import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
 import { Tokenizer } from './text/index.js'
 
@@ -40,14 +42,19 @@ export class LanguageModel {
     return this.decoder.config.eos
   }
 
-  /** Loads a Hugging Face folder with `tokenizer.json`, or a file that ends in `.gguf`. */
-  static async load(folder: string, o: { device?: Device; dtype?: DType } = {}): Promise<LanguageModel> {
-    if (isGguf(folder)) {
-      const { model, tokenizer } = await loadGguf(folder, o)
-      return new LanguageModel(model, tokenizer)
-    }
-    const { model } = await loadModel(folder, o)
-    return new LanguageModel(model, await Tokenizer.load(folder), folder)
+  /**
+   * Loads a Hugging Face folder with `tokenizer.json`, a file that ends in `.gguf`, or what `emend pull` fetched (`ORG/NAME`).
+   *
+   * @throws EmendError of one line: nothing there, something broken or not supported, weights that are no numbers
+   */
+  static async load(path: string, o: { device?: Device; dtype?: DType } = {}): Promise<LanguageModel> {
+    const source = resolveModel(path)
+    const gguf = isGguf(source)
+    const { model, tokenizer } = gguf
+      ? await loadGguf(source, o)
+      : { ...(await loadModel(source, o)), tokenizer: undefined }
+    refuseNonFinite(model.parameters(), path)
+    return new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
   }
 
   /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '@emend/torch'
 import { z } from 'zod'
+import { refuseNonFinite } from '../checkpoints/finite.js'
 import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
 import {
@@ -85,6 +86,7 @@ export class RewardModel {
   static async load(folder: string, o: { device?: Device } = {}): Promise<RewardModel> {
     const saved = readSaved(folder)
     const { model } = await loadScalarModel(folder, o)
+    refuseNonFinite(model.parameters(), folder)
     return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)
   }
 }

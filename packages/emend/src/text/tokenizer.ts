@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import type { TokenizedText } from '@emend/edits'
 import { Tokenizer as HuggingFace } from 'tokenizers'
 import { EmendError, oneLine } from '../errors.js'
+import { resolveModel } from '../hub/resolve.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 import { layOutBytes, layOutOffsets } from './layout.js'
 import {
@@ -87,11 +88,12 @@ export class Tokenizer {
   }
 
   /**
-   * Loads a tokenizer.json, or the one in a folder, with the tokenizer_config.json beside it if there is one.
+   * Loads a tokenizer.json, or the one in a folder or of a pulled model (`ORG/NAME`), with the tokenizer_config.json beside it if there is one.
    *
    * @throws EmendError of one line where the file is missing or is no tokenizer
    */
-  static async load(path: string): Promise<Tokenizer> {
+  static async load(named: string): Promise<Tokenizer> {
+    const path = resolveModel(named)
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, 'tokenizer.json') : path
     if (!existsSync(file))
       throw new EmendError(`${file}: no such tokenizer; give a tokenizer.json or the folder that holds one`)
