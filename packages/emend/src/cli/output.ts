@@ -13,7 +13,11 @@ export function print(text: string): Promise<void> {
     // A reader that has seen enough (head) is no error; a full disk is one.
     process.stdout.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
-      fail(new EmendError(`stdout cannot be written (${error.code})`, { cause: error }))
+      fail(
+        new EmendError(`stdout: cannot be written (${error.code === 'ENOSPC' ? 'no room left: ENOSPC' : error.code})`, {
+          cause: error,
+        }),
+      )
     })
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, error => (error ? fail(error) : settle()))
   })

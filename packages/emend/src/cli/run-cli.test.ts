@@ -117,7 +117,7 @@ describe('wrong usage', () => {
 describe('options', () => {
   it('arrive parsed', async () => {
     let got: unknown
-    const argv = 'train --seed 7 --out runs/a --device cuda --threads 2 --lr 3e-6 --set a.b=1 --set c=2 --json'.split(
+    const argv = 'train --seed 7 --out runs/a --device cpu --threads 2 --lr 3e-6 --set a.b=1 --set c=2 --json'.split(
       ' ',
     )
     await runCli(
@@ -127,7 +127,7 @@ describe('options', () => {
     expect(got).toEqual({
       seed: 7,
       out: 'runs/a',
-      device: 'cuda:0',
+      device: 'cpu',
       threads: 2,
       lr: 3e-6,
       set: ['a.b=1', 'c=2'],

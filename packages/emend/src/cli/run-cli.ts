@@ -7,6 +7,7 @@ import { interruptSignal } from '../pipeline/interrupt.js'
 import { configureProgress, progressBoard } from '../progress.js'
 import { commands } from './commands/index.js'
 import { type CommonOptions, withCommonOptions } from './options.js'
+import { settlePlaces } from './places.js'
 
 /** What `emend --help` shows below the list of commands. */
 const FIRST_STEPS = `
@@ -58,7 +59,10 @@ export function buildProgram(list: readonly Command[]): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)
     .addHelpText('after', FIRST_STEPS)
-    .hook('preAction', (_, action) => prepare(action.opts<CommonOptions>()))
+    .hook('preAction', async (_, action) => {
+      prepare(action.opts<CommonOptions>())
+      await settlePlaces(action)
+    })
   for (const command of list) program.addCommand(withCommonOptions(command))
   for (const command of [program, ...list]) {
     command.exitOverride().configureOutput({

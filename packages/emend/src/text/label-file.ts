@@ -1,11 +1,20 @@
 /** A file of draft/final pairs → a file, or a stream, of token labels. */
-import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  type WriteStream,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { asRecord, promptField, textField } from '../data/fields.js'
 import { readJsonl } from '../data/jsonl.js'
-import { Interrupted } from '../errors.js'
+import { EmendError, Interrupted, UsageError } from '../errors.js'
 import { labelPairs } from './labelled.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -69,13 +78,15 @@ function loneSurrogates(text: string): number {
 
 /** Runs `body` with a function that writes and waits; a file is written beside itself and renamed at the end. */
 async function writing(out: string | Writable, body: (write: (text: string) => Promise<void>) => Promise<void>) {
+  const name = typeof out === 'string' ? out : 'stdout'
   // A promise a write, since a stream that failed tells only the callbacks.
   const writeTo = (stream: Writable) => (text: string) =>
-    new Promise<void>((resolve, reject) => stream.write(text, error => (error ? reject(error) : resolve())))
+    new Promise<void>((resolve, reject) =>
+      stream.write(text, error => (error ? reject(unwritable(name, error)) : resolve())),
+    )
   if (typeof out !== 'string') return body(writeTo(out))
-  mkdirSync(dirname(out), { recursive: true })
   const temporary = `${out}.${process.pid}.tmp`
-  const stream = createWriteStream(temporary, { flush: true })
+  const stream = openFor(out, temporary)
   stream.on('error', () => {})
   try {
     await body(writeTo(stream))
@@ -85,6 +96,27 @@ async function writing(out: string | Writable, body: (write: (text: string) => P
   } catch (error) {
     stream.destroy()
     rmSync(temporary, { force: true })
-    throw error
+    throw unwritable(out, error)
   }
+}
+
+/** Opens the file before the work begins, so that what cannot be written is said at once. */
+function openFor(out: string, temporary: string): WriteStream {
+  if (existsSync(out) && statSync(out).isDirectory())
+    throw new UsageError(`${out}: a folder, expected the name of a file to write`)
+  try {
+    mkdirSync(dirname(out), { recursive: true })
+    return createWriteStream(temporary, { fd: openSync(temporary, 'w'), flush: true })
+  } catch (error) {
+    throw unwritable(out, error)
+  }
+}
+
+/** What the system refused, in a line; a pipe whose reader has left keeps its own error. */
+function unwritable(name: string, error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (syscall === undefined || code === 'EPIPE') return error
+  return new EmendError(`${name}: cannot be written (${code === 'ENOSPC' ? 'no room left: ENOSPC' : code})`, {
+    cause: error,
+  })
 }

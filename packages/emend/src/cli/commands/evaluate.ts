@@ -1,6 +1,6 @@
 /** `emend evaluate`: a win rate, of a policy judged by a world or of judgements on file. */
 import { Command } from 'commander'
-import { UsageError } from '../../errors.js'
+import { DataError, UsageError } from '../../errors.js'
 import { type CommonOptions, positiveNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 import { deviceOption } from '../training.js'
@@ -42,6 +42,7 @@ export function evaluateCommand(): Command {
 async function ofAnnotations(file: string) {
   const { readAnnotations } = await import('../../data/index.js')
   const { annotations } = await readAnnotations(file)
+  if (annotations.length === 0) throw new DataError('no judgements; expected at least one record', { file })
   return {
     preferences: annotations.map(annotation => annotation.preference),
     outputs: annotations.map(annotation => annotation.output_2),

@@ -46,6 +46,7 @@ export function labelCommand(): Command {
     if (!report) return
     const { pairs, meanEditRatio, repaired } = report
     const mended = repaired > 0 ? `; ${repaired} lone surrogates became U+FFFD` : ''
+    if (pairs === 0) process.stderr.write(`emend: ${file}: 0 records, so there was nothing to label\n`)
     line.update(pairs)
     line.finish(`mean edit ratio ${meanEditRatio.toFixed(3)}${mended}`)
   })

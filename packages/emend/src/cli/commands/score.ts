@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { EmendError } from '../../errors.js'
+import { EmendError, UsageError } from '../../errors.js'
 import { heatLine } from '../../evaluation/reports/terminal.js'
 import { type CommonOptions, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
@@ -34,6 +34,8 @@ export function scoreCommand(): Command {
       examples(["emend score --reward runs/reward/model --prompt 'Q:' --response 'A.'", 'a heat map']),
     )
     .action(async (flags: Flags) => {
+      if (flags.response === '' && !flags.eos)
+        throw new UsageError('nothing to score: --response is empty and --no-eos leaves out its end; give one of them')
       const { RewardModel, Tokenizer } = await import('../../index.js')
       const reward = await RewardModel.load(flags.reward, deviceOption(flags))
       const tokenizer = await Tokenizer.load(flags.tokenizer ?? tokenizerBeside(flags.reward))
@@ -43,6 +45,10 @@ export function scoreCommand(): Command {
       const prompt = await tokenizer.encode(flags.prompt)
       const response = await tokenizer.encode(flags.response)
       const [eos] = flags.eos ? reward.scalar.config.eos : []
+      if (eos === undefined && response.ids.length === 0)
+        throw new EmendError(
+          `${flags.reward}: nothing to score: the response is empty and the model has no end-of-text token`,
+        )
       const ids = eos === undefined ? response.ids : Int32Array.of(...response.ids, eos)
       const [read] = reward.readAll([prompt.ids], [ids])
       const end = response.text.length
