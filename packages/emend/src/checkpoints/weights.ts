@@ -167,7 +167,9 @@ export function copyWeights(entries: ReadonlyMap<string, WeightEntry>, placement
   const byFile = new Map<string, string[]>()
   for (const [ours, { name }] of placement) {
     const { file } = entries.get(name)!
-    byFile.set(file, [...(byFile.get(file) ?? []), ours])
+    const names = byFile.get(file)
+    if (names) names.push(ours)
+    else byFile.set(file, [ours])
   }
   for (const [file, names] of byFile) {
     withTensors(file, tensors => {
