@@ -12,6 +12,7 @@ export {
 } from './align.js'
 export { readEdits, readPreferences, readPrompts } from './data/index.js'
 export { ConfigError, DataError, EmendError, Interrupted } from './errors.js'
+export type { Answer } from './generation/index.js'
 export { type Completion, LanguageModel } from './language-model.js'
 export { RewardModel } from './rewards/reward-model.js'
 export { Tokenizer, trainTokenizer } from './text/index.js'

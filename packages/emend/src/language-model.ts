@@ -6,7 +6,15 @@ import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
 import { loadModel, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
-import { type Generated, type GenerateOptions, generate } from './generation/index.js'
+import {
+  type Answer,
+  type AnswerOptions,
+  answer,
+  type Generated,
+  type GenerateOptions,
+  generate,
+  generateAsync,
+} from './generation/index.js'
 import { resolveModel } from './hub/resolve.js'
 import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
 import { Tokenizer } from './text/index.js'
@@ -86,10 +94,16 @@ export class LanguageModel {
     return (await this.tokenizer.encodeBatch(texts)).map(text => text.ids)
   }
 
-  /** Completes prompts; defaults: 64 new tokens, temperature 1, seed 0. */
-  async generate(prompts: readonly string[], o: Partial<GenerateOptions> = {}): Promise<Completion[]> {
+  /**
+   * Completes prompts; defaults: 64 new tokens, temperature 1, seed 0. The event loop turns between the steps.
+   * @throws Interrupted once `signal` is aborted
+   */
+  async generate(
+    prompts: readonly string[],
+    o: Partial<GenerateOptions> & { readonly signal?: AbortSignal } = {},
+  ): Promise<Completion[]> {
     const promptIds = await this.encode(prompts)
-    const replies = this.complete(promptIds, o)
+    const replies = await generateAsync(this.decoder, promptIds, { ...this.#defaults, ...o })
     return replies.map((reply, i) => ({
       ...reply,
       text: this.tokenizer.decode(reply.ids),
@@ -97,9 +111,22 @@ export class LanguageModel {
     }))
   }
 
-  /** The same from ids to ids. */
+  /** The same from ids to ids, and without a turn of the event loop. */
   complete(prompts: readonly Int32Array[], o: Partial<GenerateOptions> = {}): Generated[] {
-    return generate(this.decoder, prompts, { maxNewTokens: 64, seed: 0, eos: this.eos, ...o })
+    return generate(this.decoder, prompts, { ...this.#defaults, ...o })
+  }
+
+  /**
+   * Samples of one prompt, their text as it comes, up to a stop string; the same defaults. The prompt's ids are those of a
+   * text (`encode`) or of a conversation (`encodeChat`).
+   * @throws Interrupted once `signal` is aborted
+   */
+  answer(prompt: Int32Array, o: Partial<AnswerOptions> = {}): Promise<Answer[]> {
+    return answer(this.decoder, this.tokenizer, prompt, { ...this.#defaults, ...o })
+  }
+
+  get #defaults() {
+    return { maxNewTokens: 64, seed: 0, eos: this.eos }
   }
 
   /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json, and what stood beside them at first. */

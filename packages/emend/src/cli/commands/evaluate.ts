@@ -1,6 +1,7 @@
 /** `emend evaluate`: a win rate, of a policy judged by a world or of judgements on file. */
 import { Command } from 'commander'
 import { DataError, UsageError } from '../../errors.js'
+import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type CommonOptions, positiveNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 import { deviceOption } from '../training.js'
@@ -60,7 +61,7 @@ async function ofModel({ model: folder, world: name, n, maxNewTokens, seed = 1, 
   const stays = concierge.stays('test', seed, n)
   const replies = await model.generate(
     stays.map(stay => stay.prompt),
-    { seed, maxNewTokens },
+    { seed, maxNewTokens, signal: interruptSignal() },
   )
   return {
     preferences: replies.map((reply, i) => 1 + concierge.compare(stays[i]!, reply.text, reply.ended)),

@@ -162,6 +162,7 @@ async function collectPairs(world: World, config: ExperimentConfig, context: Sta
         seed: streamSeed(seed, stream),
         maxNewTokens: config.ppo.max_new_tokens,
         temperature: config.ppo.temperature,
+        signal: context.signal,
         onProgress: ({ done }) => task.update(before + done),
       },
     )
