@@ -16,12 +16,14 @@ import { scoreCommand } from './score.js'
 import { searchCommand } from './search.js'
 import { serveCommand } from './serve.js'
 import { sftCommand } from './sft.js'
+import { studioCommand } from './studio.js'
 
 export const commands = (): Command[] => [
   demoCommand(),
   runCommand(),
   searchCommand(),
   labelCommand(),
+  studioCommand(),
   sftCommand(),
   rewardCommand(),
   ppoCommand(),

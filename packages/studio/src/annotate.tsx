@@ -1,0 +1,312 @@
+/** The middle of the page: a prompt, its response in the editor, what one may decide. */
+
+import type { EditorView } from '@codemirror/view'
+import { checkEdit, type EditCheck, type Prompt } from '@emend/edits'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Item } from './api'
+import type { Desk, DeskState } from './desk'
+import { Editor } from './editor'
+import { Heats } from './heat'
+import { type Action, asked, keyOf, tagKey } from './keys'
+import type { Edited } from './red-lines'
+import { Marked } from './visible'
+
+export interface AnnotateProps {
+  readonly desk: Desk
+  readonly state: DeskState
+  onLook(): void
+  onKeys(): void
+}
+
+export function Annotate({ desk, state, onLook, onKeys }: AnnotateProps) {
+  const { item, notice } = state
+  return (
+    <main class="annotate">
+      {notice && (
+        <p class="notice" role="alert">
+          {notice}{' '}
+          <button type="button" class="plain" onClick={() => desk.dismiss()}>
+            Dismiss
+          </button>
+        </p>
+      )}
+      {item === undefined && <p class="soft">Opening …</p>}
+      {item === null && <Nothing desk={desk} />}
+      {item && (
+        // Another item is another component, and so is the same item given anew.
+        <Work key={state.serial} desk={desk} state={state} item={item} onLook={onLook} onKeys={onKeys} />
+      )}
+    </main>
+  )
+}
+
+const Nothing = ({ desk }: { desk: Desk }) => (
+  <section class="nothing">
+    <h1>Nothing is left to edit</h1>
+    <p>
+      New drafts appear here by themselves. <code>emend import</code> brings them into the store; skipped ones stay in
+      the list.
+    </p>
+    <button type="button" onClick={() => void desk.undo()}>
+      Take back the last decision <kbd>{keyOf('undo')}</kbd>
+    </button>
+  </section>
+)
+
+function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Item }) {
+  const { studio } = desk
+  const { reasons, deciding, lost } = state
+  const readOnly = item.wholeLength !== undefined
+  const view = useRef<EditorView>(null)
+  const [check, setCheck] = useState<EditCheck>()
+  const [changes, setChanges] = useState(0)
+  const [shown, setShown] = useState({ preferred: false, heat: false, deleted: true })
+  const [why, setWhy] = useState(false)
+  const [read, setRead] = useState(desk.text)
+  const flip = (part: keyof typeof shown) => setShown(before => ({ ...before, [part]: !before[part] }))
+
+  const onEdit = ({ final, ops }: Edited) => {
+    desk.type(final)
+    setCheck(checkEdit({ draft: item.response, final, ops }, { maxRatio: studio.budget }))
+    setChanges(ops.length)
+    if (shown.heat) setRead(final)
+  }
+  const toEditor = () => view.current?.focus()
+
+  const act: Record<Action, () => void> = {
+    submit: () => !readOnly && desk.decide({ act: 'submit' }),
+    'no-edit': () => desk.decide({ act: 'discard', why: 'no-edit-needed' }),
+    cannot: () => setWhy(true),
+    skip: () => desk.decide({ act: 'skip' }),
+    undo: () => void desk.undo(),
+    reset: () => {
+      const { current } = view
+      if (readOnly || !current) return
+      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: item.response } })
+      toEditor()
+    },
+    preferred: () => flip('preferred'),
+    heat: () => {
+      setRead(desk.text)
+      flip('heat')
+    },
+    lines: () => flip('deleted'),
+    queue: () => {
+      const list = document.querySelector<HTMLElement>('.queue [aria-current], .queue li button, .queue button')
+      if (document.activeElement?.closest('.queue')) toEditor()
+      else list?.focus()
+    },
+    look: onLook,
+    keys: onKeys,
+  }
+  useKeys(act, i => studio.reasons[i] !== undefined && desk.tag(studio.reasons[i]))
+
+  const button = (action: Action, label: string, o: { primary?: boolean; disabled?: boolean } = {}) => (
+    <button
+      type="button"
+      class={o.primary ? 'primary' : undefined}
+      disabled={o.disabled || deciding || lost}
+      onClick={act[action]}
+      data-action={action}
+    >
+      {label} <kbd>{keyOf(action)}</kbd>
+    </button>
+  )
+  return (
+    <article aria-busy={deciding}>
+      <section class="prompt" aria-label="Prompt">
+        <h2>Prompt</h2>
+        <PromptText prompt={item.prompt} />
+      </section>
+      <section class={shown.deleted ? 'response' : 'response clean'} aria-label="Response and its red lines">
+        <h1>Response{item.edited && <small> edited before; a submission is its next version</small>}</h1>
+        {readOnly && (
+          <p class="notice">
+            {item.wholeLength?.toLocaleString('en')} characters are too many to edit here: only the beginning is shown.
+            Skip it, or say what is wrong with it.
+          </p>
+        )}
+        <Editor
+          response={item.response}
+          start={readOnly ? item.response : desk.text}
+          readOnly={readOnly || deciding}
+          onEdit={onEdit}
+          onView={made => {
+            view.current = made
+            if (!document.activeElement?.closest('.queue, dialog')) made.focus()
+          }}
+        />
+        <p id="editor-hint" class="soft hint">
+          Change only what must change. <kbd>{keyOf('keys')}</kbd> shows the keys.
+        </p>
+      </section>
+      {lost && <Lost desk={desk} />}
+      <Ratio check={check} changes={changes} budget={studio.budget} />
+      <fieldset class="tags">
+        <legend>What was wrong</legend>
+        {studio.reasons.map((reason, i) => (
+          <button type="button" key={reason} aria-pressed={reasons.includes(reason)} onClick={() => desk.tag(reason)}>
+            {reason} {i < 9 && <kbd>{tagKey(i)}</kbd>}
+          </button>
+        ))}
+      </fieldset>
+      <div class="actions">
+        {button('submit', 'Submit', { primary: true, disabled: readOnly || changes === 0 })}
+        {button('no-edit', 'No edit needed')}
+        {button('cannot', 'Cannot be fixed')}
+        {button('skip', 'Skip')}
+        <span class="gap" />
+        {button('undo', 'Undo last')}
+        {button('reset', 'Reset', { disabled: readOnly || changes === 0 })}
+      </div>
+      <div class="views">
+        {item.preferred !== undefined && (
+          <Toggle on={shown.preferred} label="Preferred response" action="preferred" act={act} />
+        )}
+        {studio.reward && <Toggle on={shown.heat} label="Token rewards" action="heat" act={act} />}
+        <Toggle on={shown.deleted} label="Deleted words" action="lines" act={act} />
+      </div>
+      {shown.preferred && item.preferred !== undefined && (
+        <section class="preferred" aria-label="Preferred response">
+          <h2>Preferred response</h2>
+          <p class="text" dir="auto">
+            <Marked text={item.preferred} />
+          </p>
+        </section>
+      )}
+      {shown.heat && studio.reward && (
+        <Heats
+          prompt={item.prompt}
+          texts={[
+            { label: 'Draft', text: item.response },
+            { label: 'As edited', text: read },
+          ]}
+        />
+      )}
+      {why && (
+        <Why
+          onClose={reason => {
+            setWhy(false)
+            if (reason === undefined) return toEditor()
+            desk.decide({ act: 'discard', why: 'cannot-be-fixed', ...(reason && { reason }) })
+          }}
+        />
+      )}
+    </article>
+  )
+}
+
+function useKeys(act: Record<Action, () => void>, tag: (i: number) => void): void {
+  const latest = useRef({ act, tag })
+  latest.current = { act, tag }
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      // A dialog has its own keys.
+      if (document.querySelector('dialog[open]')) return
+      const wanted = asked(event)
+      if (wanted === undefined) return
+      event.preventDefault()
+      event.stopPropagation()
+      if (typeof wanted === 'number') latest.current.tag(wanted)
+      else latest.current.act[wanted]()
+    }
+    addEventListener('keydown', onKey, { capture: true })
+    return () => removeEventListener('keydown', onKey, { capture: true })
+  }, [])
+}
+
+const PromptText = ({ prompt }: { prompt: Prompt }) =>
+  typeof prompt === 'string' ? (
+    <div class="text" dir="auto">
+      <Marked text={prompt} />
+    </div>
+  ) : (
+    <ol class="turns">
+      {prompt.map(({ role, content }) => (
+        <li>
+          <b>{role}</b>
+          <div class="text" dir="auto">
+            <Marked text={content} />
+          </div>
+        </li>
+      ))}
+    </ol>
+  )
+
+function Ratio({ check, changes, budget }: { check: EditCheck | undefined; changes: number; budget: number }) {
+  const ratio = check?.ratio ?? 0
+  const over = ratio > budget
+  return (
+    <div class={over ? 'ratio over' : 'ratio'}>
+      <div class="bar" aria-hidden="true">
+        <i style={{ width: `${Math.min(100, 100 * ratio)}%` }} />
+        <u style={{ left: `${100 * budget}%` }} />
+      </div>
+      <p role="status">
+        <b data-ratio={ratio}>{ratio.toFixed(2)}</b> of the words changed, in {changes}{' '}
+        {changes === 1 ? 'place' : 'places'}
+        {over && `. Over the budget of ${budget}: is this still a small edit?`}
+        {check?.flags.includes('shares-too-little') && !over && '. This is a rewrite.'}
+      </p>
+    </div>
+  )
+}
+
+const Toggle = ({
+  on,
+  label,
+  action,
+  act,
+}: {
+  on: boolean
+  label: string
+  action: Action
+  act: Record<Action, () => void>
+}) => (
+  <button type="button" class="toggle" aria-pressed={on} onClick={act[action]}>
+    {label} <kbd>{keyOf(action)}</kbd>
+  </button>
+)
+
+const Lost = ({ desk }: { desk: Desk }) => (
+  <p class="notice" role="alert">
+    This item has become someone else’s: it lay here too long. Your text is kept, here and in the store.{' '}
+    <button type="button" onClick={() => void navigator.clipboard.writeText(desk.text)}>
+      Copy my text
+    </button>{' '}
+    <button type="button" onClick={() => void desk.next()}>
+      Next item
+    </button>
+  </p>
+)
+
+/** Asks why a response cannot be fixed. */
+function Why({ onClose }: { onClose(reason: string | undefined): void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const [reason, setReason] = useState('')
+  useEffect(() => dialog.current?.showModal(), [])
+  return (
+    <dialog ref={dialog} aria-labelledby="why" onCancel={() => onClose(undefined)}>
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          onClose(reason.trim())
+        }}
+      >
+        <h2 id="why">Cannot be fixed by small edits</h2>
+        <label class="field">
+          Why?
+          <input dir="auto" maxLength={2000} value={reason} onInput={event => setReason(event.currentTarget.value)} />
+        </label>
+        <div class="actions">
+          <button type="submit" class="primary">
+            Discard it <kbd>Enter</kbd>
+          </button>
+          <button type="button" onClick={() => onClose(undefined)}>
+            Keep editing <kbd>Esc</kbd>
+          </button>
+        </div>
+      </form>
+    </dialog>
+  )
+}
