@@ -134,6 +134,7 @@ export function readConfig(header: GgufHeader): {
     metadata.fail(key('block_count'), `got ${layers}, but the file has only ${header.tensors.size} tensors`)
   }
   const heads = whole('attention.head_count')
+  if (heads < 1) metadata.fail(key('attention.head_count'), `got ${heads}, expected at least 1`)
   const headDim = whole('attention.key_length', hiddenSize / heads)
   for (const same of ['attention.value_length', 'rope.dimension_count']) {
     const got = whole(same, headDim)

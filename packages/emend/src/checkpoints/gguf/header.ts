@@ -58,7 +58,7 @@ export function readGgufHeader(path: string): GgufHeader {
     const valueCount = reader.count('metadata count', 8 + 1 + 4 + 1)
     const metadata = new Map<string, Value>()
     for (let i = 0; i < valueCount; i++) {
-      const key = reader.string(`metadata ${i + 1} of ${valueCount}: key`, LONGEST_NAME)
+      const key = reader.name(`metadata ${i + 1} of ${valueCount}: key`)
       if (metadata.has(key)) reader.fail(`metadata: ${key}: stands there twice`)
       metadata.set(key, reader.value(reader.valueType(key), key))
     }
@@ -150,6 +150,14 @@ class Reader {
     return Number(value)
   }
 
+  /** A key, or the name of a tensor: of a length that the format allows, and fit to be printed. */
+  name(what: string): string {
+    const name = this.string(what, LONGEST_NAME)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    if (/[\0-\x1f\x7f]/.test(name)) this.fail(`${what}: got ${JSON.stringify(name)}, expected no control characters`)
+    return name
+  }
+
   string(what: string, longest = Number.MAX_SAFE_INTEGER): string {
     const length = this.count(what, 1)
     if (length > longest) this.fail(`${what}: got a length of ${length}, expected at most ${longest}`)
@@ -184,7 +192,7 @@ class Reader {
   }
 
   tensor(index: number, of: number): GgufTensor {
-    const name = this.string(`tensor ${index + 1} of ${of}: name`, LONGEST_NAME)
+    const name = this.name(`tensor ${index + 1} of ${of}: name`)
     const where = `tensor ${name}`
     const dimensions = this.uint32(where)
     if (dimensions < 1 || dimensions > MOST_DIMENSIONS) {

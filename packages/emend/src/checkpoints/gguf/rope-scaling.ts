@@ -11,8 +11,9 @@ import type { Entry } from './writer.js'
 /** [headDim / 2] what each frequency is divided by. */
 export const DIVISORS = 'rope_freqs.weight'
 
-/** What every model with these divisors was made with; the file does not say (convert_hf_to_gguf.py reads the same defaults). */
-const LLAMA3 = { lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 8192 } as const
+/** What models with these divisors were made with; the file does not say. The context trained on was a power of two. */
+const LLAMA3 = { type: 'llama3', lowFrequencyFactor: 1, highFrequencyFactor: 4 } as const
+const ORIGINAL_POSITIONS = [8192, ...Array.from({ length: 21 }, (_, i) => 2 ** (i + 4))]
 
 /** YaRN with the settings that llama.cpp has built in. */
 const yarn = (factor: number, originalPositions: number): RopeScaling => ({
@@ -37,11 +38,11 @@ export function readRopeScaling(
 ): RopeScaling | null {
   const metadata = new Metadata(header)
   const type = metadata.optionalString(key('rope.scaling.type')) ?? 'none'
-  const factor = metadata.number(key('rope.scaling.factor'), null)
+  const given = metadata.number(key('rope.scaling.factor'), null)
   const original = metadata.whole(key('rope.scaling.original_context_length'), null)
   const divisors = header.tensors.get(DIVISORS)
-  if (type === 'yarn' && factor !== null && original !== null && !divisors) return yarn(factor, original)
-  if (type === 'linear' && factor !== null && !divisors) return factor === 1 ? null : { type, factor }
+  if (type === 'yarn' && given !== null && original !== null && !divisors) return yarn(given, original)
+  if (type === 'linear' && given !== null && !divisors) return given === 1 ? null : { type, factor: given }
   if (type !== 'none') {
     return metadata.fail(key('rope.scaling.type'), `${JSON.stringify(type)} with these settings is not supported`)
   }
@@ -52,12 +53,13 @@ export function readRopeScaling(
   const values = new Float32Array(headDim / 2)
   dequantize(divisors.type, readBytes(header.path, divisors), values)
   if (values.every(value => value === 1)) return null
-  const guess: RopeScaling = { type: 'llama3', factor: Math.max(...values), ...LLAMA3 }
-  const expected = llama3Divisors(guess, theta, headDim)
-  if (values.some((value, i) => !(Math.abs(value - expected[i]!) < 1e-3 * expected[i]!))) {
-    throw new EmendError(`${header.path}: ${DIVISORS}: these divisors are not Llama 3's, and others are not supported`)
+  const factor = Math.max(...values)
+  for (const originalPositions of ORIGINAL_POSITIONS) {
+    const guess: RopeScaling = { ...LLAMA3, factor, originalPositions }
+    const expected = llama3Divisors(guess, theta, headDim)
+    if (values.every((value, i) => Math.abs(value - expected[i]!) < 1e-4 * expected[i]!)) return guess
   }
-  return guess
+  throw new EmendError(`${header.path}: ${DIVISORS}: these divisors are not Llama 3's, and others are not supported`)
 }
 
 /** The keys of a scaling, without the architecture's name; what llama.cpp has no key for does not come back on reading. */
