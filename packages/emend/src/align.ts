@@ -8,7 +8,7 @@ import { type RewardConfig, rewardConfig, trainReward } from './algorithms/rewar
 import { type SftConfig, sft, sftConfig } from './algorithms/sft.js'
 import { EmendError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
-import { scalarFrom, valueFrom } from './models/index.js'
+import { adaptedScalar, adaptedValue, mergeAdapter, scalarFrom, valueFrom } from './models/index.js'
 import { fitCalibration, learnedReward } from './rewards/paid.js'
 import { type PaymentName, paymentOf } from './rewards/payments/index.js'
 import { RewardModel } from './rewards/reward-model.js'
@@ -33,13 +33,16 @@ const asPairs = (model: LanguageModel, data: readonly Edit[] | readonly Pair[]):
 const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair[] =>
   data.length > 0 && 'chosen' in (data[0] as object)
 
-/** Fine-tunes `model` in place on texts: each prompt followed by its response. */
+/**
+ * Fine-tunes on texts: each prompt followed by its response.
+ * @returns `model`, trained in place; or with `lora` another one in its memory, which reads through the adapter trained
+ */
 export async function fineTune(
   model: LanguageModel,
   texts: readonly { readonly prompt: string; readonly response: string }[],
   config: Partial<SftConfig> = {},
   { seed = 1, ...options }: TrainingOptions = {},
-): Promise<void> {
+): Promise<LanguageModel> {
   if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
   const eos = endOf(model)
   const prompts = await model.encode(texts.map(text => text.prompt))
@@ -48,10 +51,17 @@ export async function fineTune(
     prompt,
     response: Int32Array.of(...(responses[i] as Int32Array), eos),
   }))
-  await sft(model.decoder, examples, sftConfig.parse(config), seed, new Run(options))
+  const settings = sftConfig.parse(config)
+  const tuned = settings.lora ? model.adapted(settings.lora, seed) : model
+  await sft(tuned.decoder, examples, settings, seed, new Run(options))
+  if (tuned === model) model.base = null
+  return tuned
 }
 
-/** Trains a reward model, on the trunk of `model`, from edits (final ≻ draft) or from pairs. */
+/**
+ * Trains a reward model from edits (final ≻ draft) or from pairs: on a copy of the trunk of `model`, or with `lora` on an
+ * adapter in its memory.
+ */
 export async function trainRewardModel(
   model: LanguageModel,
   data: readonly Edit[] | readonly Pair[],
@@ -60,9 +70,16 @@ export async function trainRewardModel(
 ): Promise<RewardModel> {
   if (data.length === 0) throw new EmendError('no edits to train a reward model on')
   const settings = rewardConfig.parse(config)
-  const reward = new RewardModel(scalarFrom(model.decoder, seed), settings.kind, model.tokenizer.fingerprint)
+  const reward = newReward(model, settings, seed)
   await trainReward(reward, await asPairs(model, data), settings, seed, new Run(options))
   return reward
+}
+
+/** An untrained reward model on the trunk of `model`, as the settings say. */
+export function newReward(model: LanguageModel, { lora, kind }: RewardConfig, seed: number): RewardModel {
+  const scalar = lora ? adaptedScalar(model.decoder, lora, seed) : scalarFrom(model.decoder, seed)
+  if (scalar.model.adapter) scalar.model.adapter.base = model.base
+  return new RewardModel(scalar, kind, model.tokenizer.fingerprint)
 }
 
 export interface AlignOptions extends TrainingOptions, Partial<PpoConfig> {
@@ -78,7 +95,8 @@ export interface AlignOptions extends TrainingOptions, Partial<PpoConfig> {
 const CALIBRATION_SAMPLES = 256
 
 /**
- * PPO from `model`, which stays as it is and serves as the reference.
+ * PPO from `model`, which stays as it is and serves as the reference. With `lora` there is one copy of its weights: policy
+ * and value model are adapters on them, and so is the reward model where it was trained so.
  *
  * The reward is centred and scaled on samples of `model` first: with token rewards the level decides whether long or short
  * answers pay, and the scale how much the KL penalty weighs.
@@ -87,7 +105,8 @@ const CALIBRATION_SAMPLES = 256
  * @throws EmendError when the reward model reads another tokenizer's ids
  */
 export async function align(model: LanguageModel, options: AlignOptions): Promise<LanguageModel> {
-  const { prompts: given, reward, seed = 1, evaluate, folder, checkpointEvery, signal, onProgress, ...rest } = options
+  const { prompts: given, reward, seed = 1, evaluate, ...others } = options
+  const { folder, checkpointEvery, signal, onProgress, onLine, ...rest } = others
   const { payment: name = reward.objective.kind === 'token' ? 'token-mean' : 'terminal', ...settings } = rest
   if (reward.tokenizer !== model.tokenizer.fingerprint) {
     throw new EmendError(
@@ -111,12 +130,15 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
     { prompts: sampled, responses: samples.map(sample => sample.ids) },
     'samples of the reference model',
   )
-  const aligned = model.clone()
+  const { lora } = config
+  const aligned = lora ? model.adapted(lora, seed) : model.clone()
   await ppo(
     {
       policy: aligned.decoder,
       reference: model.decoder,
-      value: valueFrom(reward.scalar),
+      value: lora
+        ? adaptedValue(model.decoder, reward.scalar, lora, seed + 1)
+        : valueFrom(reward.scalar.model.adapter ? mergeAdapter(reward.scalar) : reward.scalar),
       prompts,
       reward: learnedReward(reward, payment, calibration),
       eos: model.eos,
@@ -130,6 +152,7 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
       ...(checkpointEvery !== undefined && { checkpointEvery }),
       ...(signal && { signal }),
       ...(onProgress && { onProgress }),
+      ...(onLine && { onLine }),
     }),
   )
   return aligned
@@ -143,14 +166,8 @@ export async function alignByDpo(
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<LanguageModel> {
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
-  const aligned = model.clone()
-  await trainDpo(
-    aligned.decoder,
-    model.decoder,
-    await asPairs(model, data),
-    dpoConfig.parse(config),
-    seed,
-    new Run(options),
-  )
+  const settings = dpoConfig.parse(config)
+  const aligned = settings.lora ? model.adapted(settings.lora, seed) : model.clone()
+  await trainDpo(aligned.decoder, model.decoder, await asPairs(model, data), settings, seed, new Run(options))
   return aligned
 }

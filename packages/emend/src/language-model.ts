@@ -1,11 +1,13 @@
 /** A decoder with its tokenizer: what reads prompts as text and answers in text. */
 
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Device, DType } from '@emend/torch'
 import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
-import { loadModel, saveModel } from './checkpoints/index.js'
+import { baseOfAdapter, isAdapter, loadAdapter, loadModel, saveAdapter, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
+<<<<<<< HEAD
 import {
   type Answer,
   type AnswerOptions,
@@ -17,6 +19,19 @@ import {
 } from './generation/index.js'
 import { resolveModel } from './hub/resolve.js'
 import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
+=======
+import { type Generated, type GenerateOptions, generate } from './generation/index.js'
+import {
+  adaptedDecoder,
+  cloneDecoder,
+  createDecoder,
+  type Decoder,
+  type DecoderShape,
+  decoderConfig,
+  type LoraConfig,
+  mergeAdapter,
+} from './models/index.js'
+>>>>>>> a596d57 (Adapters at every stage: one copy of the weights for policy, reference, reward and value; emend run on SmolLM2; layers free what autograd does not need)
 import { Tokenizer } from './text/index.js'
 
 export interface Completion extends Generated {
@@ -28,6 +43,8 @@ export interface Completion extends Generated {
 export class LanguageModel {
   readonly decoder: Decoder
   readonly tokenizer: Tokenizer
+  /** the folder or file that holds these very weights, for adapters to name; null for weights that were trained since */
+  base: string | null = null
 
   /** @param source the folder it was loaded from: a save takes its other files along (chat template, licence, …) */
   constructor(
@@ -51,6 +68,7 @@ export class LanguageModel {
   }
 
   /**
+<<<<<<< HEAD
    * Loads a Hugging Face folder with `tokenizer.json`, a file that ends in `.gguf`, or what `emend pull` fetched (`ORG/NAME`).
    *
    * @throws EmendError of one line: nothing there, something broken or not supported, weights that are no numbers
@@ -63,6 +81,34 @@ export class LanguageModel {
       : { ...(await loadModel(source, o)), tokenizer: undefined }
     refuseNonFinite(model.parameters(), path)
     return new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
+=======
+   * Loads a Hugging Face folder with `tokenizer.json`, a file that ends in `.gguf`, or an adapter's folder as PEFT writes
+   * it: then the weights that it names are loaded too, or those of `share` are read where they are the same.
+   */
+  static async load(
+    folder: string,
+    o: { device?: Device; dtype?: DType; share?: LanguageModel } = {},
+  ): Promise<LanguageModel> {
+    const { share, ...place } = o
+    if (isAdapter(folder)) {
+      const found = baseOfAdapter(folder, share)
+      const base = typeof found === 'string' ? await LanguageModel.load(found, place) : found
+      const decoder = loadAdapter(folder, base.decoder)
+      return new LanguageModel(decoder, base.tokenizer, base.source)
+    }
+    const model = await LanguageModel.#whole(folder, place)
+    model.base = resolve(folder)
+    return model
+  }
+
+  static async #whole(folder: string, o: { device?: Device; dtype?: DType }): Promise<LanguageModel> {
+    if (isGguf(folder)) {
+      const { model, tokenizer } = await loadGguf(folder, o)
+      return new LanguageModel(model, tokenizer)
+    }
+    const { model } = await loadModel(folder, o)
+    return new LanguageModel(model, await Tokenizer.load(folder), folder)
+>>>>>>> a596d57 (Adapters at every stage: one copy of the weights for policy, reference, reward and value; emend run on SmolLM2; layers free what autograd does not need)
   }
 
   /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */
@@ -84,9 +130,26 @@ export class LanguageModel {
     return new LanguageModel(createDecoder(config, seed, device ? { device } : {}), tokenizer)
   }
 
-  /** A copy with weights of its own. */
+  /** A copy with weights of its own, an adapter merged into them. */
   clone(): LanguageModel {
-    return new LanguageModel(cloneDecoder(this.decoder), this.tokenizer, this.source)
+    const { decoder } = this
+    return new LanguageModel(
+      decoder.model.adapter ? mergeAdapter(decoder) : cloneDecoder(decoder),
+      this.tokenizer,
+      this.source,
+    )
+  }
+
+  /**
+   * A model in the memory of this one, whose weights are frozen with it: what it reads in addition is a new adapter that
+   * changes nothing yet.
+   * @param key of the adapter's random numbers, such as the seed
+   * @throws EmendError when this model reads through an adapter itself: `clone()` merges it
+   */
+  adapted(lora: LoraConfig, key: number): LanguageModel {
+    const decoder = adaptedDecoder(this.decoder, lora, key)
+    decoder.model.adapter!.base = this.base
+    return new LanguageModel(decoder, this.tokenizer, this.source)
   }
 
   /** Ids of texts. */
@@ -129,10 +192,19 @@ export class LanguageModel {
     return { maxNewTokens: 64, seed: 0, eos: this.eos }
   }
 
-  /** Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json, and what stood beside them at first. */
+  /**
+   * Writes a Hugging Face folder: config.json, model.safetensors, tokenizer.json, and what stood beside them at first. Of
+   * a model that reads through an adapter, the adapter as PEFT writes it and tokenizer.json; `clone()` merges it.
+   */
   async save(folder: string): Promise<void> {
     const { source } = this
+    if (this.decoder.model.adapter) {
+      saveAdapter(folder, this.decoder)
+      this.tokenizer.save(folder)
+      return
+    }
     await saveModel(folder, this.decoder, source !== undefined && existsSync(source) ? { carryFrom: source } : {})
     this.tokenizer.save(folder)
+    this.base = resolve(folder)
   }
 }

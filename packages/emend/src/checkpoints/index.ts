@@ -9,7 +9,9 @@ export {
   saveScalarModel,
 } from './hugging-face.js'
 export {
+  type AdapterBase,
   type AdapterFolder,
+  baseOfAdapter,
   isAdapter,
   loadAdapter,
   loadScalarAdapter,

@@ -91,16 +91,38 @@ export function readAdapterFolder(folder: string): AdapterFolder {
   const { r: rank, lora_alpha: alpha, target_modules: targets, use_rslora: rslora } = data
   return {
     lora: { rank, alpha, targets, ...(rslora && { rslora }) },
-    base: baseOf(folder, data.base_model_name_or_path),
+    base: placeOf(folder, data.base_model_name_or_path),
     task: data.task_type,
   }
 }
 
 /** A relative path is taken from the adapter's folder, as we write it, or else from the current one, as PEFT does. */
-function baseOf(folder: string, named: string | null | undefined): string | null {
+function placeOf(folder: string, named: string | null | undefined): string | null {
   if (!named) return null
   const places = isAbsolute(named) ? [named] : [resolve(folder, named), resolve(named)]
-  return places.find(place => existsSync(join(place, 'config.json'))) ?? null
+  return (
+    places.find(place => (place.endsWith('.gguf') ? existsSync(place) : existsSync(join(place, 'config.json')))) ?? null
+  )
+}
+
+/** A model whose weights adapters may share: its decoder, and the folder or file that holds these weights, if any. */
+export interface AdapterBase {
+  readonly decoder: Decoder
+  readonly base: string | null
+}
+
+/**
+ * Where the weights that the adapter in `folder` changes are to be read: in `share`, if it is the same model, or else
+ * in the folder or file that the adapter names.
+ * @throws EmendError when it names none that is there
+ */
+export function baseOfAdapter<B extends AdapterBase>(folder: string, share?: B): B | string {
+  const { base } = readAdapterFolder(folder)
+  if (share && (base === null || base === share.base)) return share
+  if (base !== null) return base
+  throw new EmendError(
+    `${folder}: the weights that the adapter changes are not where it says (base_model_name_or_path in ${CONFIG})`,
+  )
 }
 
 /**

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import { UsageError } from '../errors.js'
+import type { LanguageModel } from '../language-model.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 import { describeConfig, loadConfig } from '../pipeline/config.js'
 import { fingerprint } from '../pipeline/fingerprint.js'
 import { interruptSignal } from '../pipeline/interrupt.js'
 import { lockStage } from '../pipeline/stage-lock.js'
-import { progress } from '../progress.js'
+import { progress, say } from '../progress.js'
+import type { LoraSetting } from '../training/settings.js'
 import { type CommonOptions, type ConfigOptions, withCommonOptions, withConfigOptions } from './options.js'
 import { print, printJson } from './output.js'
 
@@ -64,7 +66,9 @@ export async function beginRun(
   }
   const unlock = await lockStage(out, 0)
   process.once('exit', unlock)
-  writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))
+  // A run that goes on keeps what it found for itself, which stands there.
+  if (fingerprintIn(begun) !== print || !existsSync(join(out, 'config.yaml')))
+    writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))
   writeAtomically(begun, `${JSON.stringify({ command: label, seed, fingerprint: print })}\n`)
   if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
   let task: ReturnType<typeof progress> | undefined
@@ -72,12 +76,25 @@ export async function beginRun(
     seed,
     folder: out,
     signal: interruptSignal(),
+    onLine: say,
     onProgress(done: number, total: number, note?: string) {
       task ??= progress(label, total, 'step')
       task.update(done, note)
       if (done === total) task.finish(note)
     },
   }
+}
+
+/** Writes a trained model into `out`/model; an adapter there, and merged into the weights in `out`/merged if asked. */
+export async function saveTrained(
+  model: LanguageModel,
+  { lora }: { readonly lora: LoraSetting },
+  out: string,
+): Promise<string> {
+  const folder = join(out, 'model')
+  await model.save(folder)
+  if (lora?.merge) await model.clone().save(join(out, 'merged'))
+  return folder
 }
 
 function fingerprintIn(path: string): string | undefined {

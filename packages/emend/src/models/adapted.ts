@@ -1,6 +1,7 @@
 /** Models that share one copy of the weights, each reading them through an adapter of its own; and adapters merged in. */
 
 import { noGrad, scope, type Tensor } from '@emend/torch'
+import { EmendError } from '../errors.js'
 import { Decoder } from './decoder.js'
 import { ScalarModel } from './heads.js'
 import { initHead } from './init.js'
@@ -13,6 +14,7 @@ import { Adapter, type LoraConfig } from './lora.js'
  * @param key of the adapter's random numbers, such as the seed
  */
 export function adaptedDecoder(base: Decoder, config: LoraConfig, key: number): Decoder {
+  refuseTwo(base)
   base.freeze()
   return new Decoder(base.config, { base, adapter: new Adapter(base.model, config, key) })
 }
@@ -23,6 +25,7 @@ export function adaptedDecoder(base: Decoder, config: LoraConfig, key: number): 
  * @param key of the random numbers of adapter and head, such as the seed
  */
 export function adaptedScalar(base: Decoder | ScalarModel, config: LoraConfig, key: number): ScalarModel {
+  refuseTwo(base)
   const { device, model: trunk } = base
   trunk.freeze()
   const dtype = base.dtype === 'float64' ? 'float64' : 'float32'
@@ -30,6 +33,28 @@ export function adaptedScalar(base: Decoder | ScalarModel, config: LoraConfig, k
   initHead(scalar.score, key)
   return scalar
 }
+
+/** @throws EmendError: an adapter changes weights, not another adapter */
+function refuseTwo(base: Decoder | ScalarModel): void {
+  if (base.model.adapter) throw new EmendError('lora: the model reads through an adapter already: merge that one first')
+}
+
+/**
+ * A value model in the memory of `base`: as `adaptedScalar`, but its head is 0, so that it first says nothing rather than
+ * something wrong, and its adapter starts as a copy of that of `from` where both are of one shape on the same weights.
+ */
+export function adaptedValue(base: Decoder, from: ScalarModel, config: LoraConfig, key: number): ScalarModel {
+  const value = adaptedScalar(base, config, key)
+  noGrad(() => value.score.weight.zero_())
+  const own = value.model.adapter!
+  const other = from.model.adapter
+  const same = other && from.model.layers === base.model.layers && shapeOf(other) === shapeOf(own)
+  if (same) own.loadStateDict(other.stateDict())
+  return value
+}
+
+const shapeOf = ({ config: { rank, alpha, rslora = false }, names }: Adapter) =>
+  JSON.stringify([rank, alpha, rslora, names])
 
 /** A model with weights of its own into which the adapter of `model` is merged: W + s · B A. */
 export function mergeAdapter<M extends Decoder | ScalarModel>(model: M): M {

@@ -1,4 +1,4 @@
-import { type Device, devices, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
+import { type Device, devices, keep, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { describe, expect, it } from 'vitest'
 import { layerPasses } from './attention.js'
 import type { KeyValueCache } from './cache.js'
@@ -17,7 +17,8 @@ class Growing implements KeyValueCache {
   readonly #held: [Tensor, Tensor][] = []
   append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor] {
     const held = this.#held[layer]
-    this.#held[layer] = held ? [torch.cat([held[0], k], 2), torch.cat([held[1], v], 2)] : [k, v]
+    // Kept: each layer runs in a scope of its own.
+    this.#held[layer] = keep(held ? [torch.cat([held[0], k], 2), torch.cat([held[1], v], 2)] : [k, v])
     return this.#held[layer]
   }
 }

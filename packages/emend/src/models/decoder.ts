@@ -1,6 +1,6 @@
 /** A causal decoder: norms, attention and feed-forward layers as the config describes them, under Hugging Face's names for Llama. */
 
-import { type Device, type DType, nn, type Tensor, tensor, torch } from '@emend/torch'
+import { type Device, type DType, nn, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { Attention, type LayerPass, layerPasses, type Pass } from './attention.js'
 import type { DecoderConfig } from './config.js'
 import { FeedForward } from './feed-forward.js'
@@ -119,8 +119,9 @@ export class Trunk extends nn.Module {
     let x = this.#embed(ids, pass)
     const last = this.layers.length - 1
     for (const [i, layer] of this.layers.entries()) {
+      // The handles of what a layer makes would keep it all in memory to the end of the pass: autograd keeps what it needs.
       const forward = (x: Tensor) =>
-        layer.forward(x, slidingLayers[i] ? sliding : whole, i, i === last ? rows : undefined)
+        scope(() => layer.forward(x, slidingLayers[i] ? sliding : whole, i, i === last ? rows : undefined))
       // A segment is run again outside of this pass, when another adapter may be in place.
       x = this.recompute ? recomputed(x => [this.#adapted(() => forward(x))], x)[0] : forward(x)
     }

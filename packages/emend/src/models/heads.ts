@@ -1,6 +1,7 @@
 /** A decoder with one number per token in place of logits: reward models and value models. */
 
 import { type Device, type DType, nn, noGrad, type Tensor } from '@emend/torch'
+import { EmendError } from '../errors.js'
 import type { DecoderConfig } from './config.js'
 import { type Decoder, Trunk, type TrunkOptions } from './decoder.js'
 import { initHead } from './init.js'
@@ -49,6 +50,8 @@ export class ScalarModel extends nn.Module {
  * @param key of the head's random numbers, such as the seed
  */
 export function scalarFrom(source: Decoder | ScalarModel, key: number): ScalarModel {
+  if (source.model.adapter)
+    throw new EmendError('the trunk reads through an adapter: merge it before the trunk is copied')
   const scalar = new ScalarModel(source.config, { device: source.device, dtype: source.dtype })
   scalar.model.loadStateDict(source.model.stateDict())
   initHead(scalar.score, key)

@@ -1,6 +1,6 @@
 /** A training run inside a stage: its folder, its threads, its progress, its Ctrl-C. */
 import { setNumThreads } from '@emend/torch'
-import type { Progress } from '../progress.js'
+import { type Progress, say } from '../progress.js'
 import { Run, type RunOptions } from '../training/run.js'
 import type { StageContext } from './stage.js'
 
@@ -15,6 +15,7 @@ export function runOptions(context: StageContext, label: string): RunOptions & {
   return {
     folder: context.folder,
     signal: context.signal,
+    onLine: say,
     onProgress: (done, total, note) => {
       task ??= context.progress(label, total, 'step')
       task.update(done, note)

@@ -1,10 +1,20 @@
 /** A reward model: a causal trunk with a scalar head, the objective it was trained by, and its calibration. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Device } from '@emend/torch'
+import type { Device, DType } from '@emend/torch'
 import { z } from 'zod'
 import { refuseNonFinite } from '../checkpoints/finite.js'
-import { loadScalarModel, saveScalarModel } from '../checkpoints/index.js'
+import {
+  type AdapterBase,
+  baseOfAdapter,
+  isAdapter,
+  type LoadOptions,
+  loadModel,
+  loadScalarAdapter,
+  loadScalarModel,
+  saveAdapter,
+  saveScalarModel,
+} from '../checkpoints/index.js'
 import { EmendError } from '../errors.js'
 import {
   architectureOf,
@@ -74,22 +84,37 @@ export class RewardModel {
     return mapInBatches(prompts, responses, batchTokens, reads, this.scalar.device)
   }
 
-  /** Writes a Hugging Face folder (`LlamaForTokenClassification`, one label) and `reward.json` beside it. */
+  /**
+   * Writes a Hugging Face folder (a token classifier with one label), or an adapter's as PEFT writes it where the trunk is
+   * shared, and `reward.json` beside it.
+   */
   async save(folder: string): Promise<void> {
-    await saveScalarModel(folder, this.scalar)
+    if (this.scalar.model.adapter) saveAdapter(folder, this.scalar)
+    else await saveScalarModel(folder, this.scalar)
     const { objective, tokenizer, calibrations } = this
     const saved: Saved = { kind: objective.kind as RewardKind, tokenizer, calibrations }
     writeAtomically(join(folder, 'reward.json'), `${JSON.stringify(saved, null, 2)}\n`)
   }
 
-  /** @throws EmendError naming the folder when it holds no reward model, or the file and the key that is wrong */
-  static async load(folder: string, o: { device?: Device } = {}): Promise<RewardModel> {
+  /**
+   * @param o.share the model whose weights are read where the reward model is an adapter on them; others are loaded
+   * @throws EmendError naming the folder when it holds no reward model, or the file and the key that is wrong
+   */
+  static async load(
+    folder: string,
+    { share, ...o }: { device?: Device; dtype?: DType; share?: AdapterBase } = {},
+  ): Promise<RewardModel> {
     const saved = readSaved(folder)
-    const { model } = await loadScalarModel(folder, o)
+    const model = isAdapter(folder)
+      ? loadScalarAdapter(folder, await decoderOf(baseOfAdapter(folder, share), o))
+      : (await loadScalarModel(folder, o)).model
     refuseNonFinite(model.parameters(), folder)
     return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)
   }
 }
+
+const decoderOf = async (base: AdapterBase | string, o: LoadOptions) =>
+  typeof base === 'string' ? (await loadModel(base, o)).model : base.decoder
 
 /** What a reward model says of one response. */
 export interface Read {

@@ -2,7 +2,6 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { parseDocument } from 'yaml'
 import { Interrupted } from '../errors.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
 import { JsonlLog, MetricsLog } from '../pipeline/run-folder.js'
@@ -21,6 +20,9 @@ export interface RunOptions {
   /** A line for people. */
   readonly onLine?: (line: string) => void
 }
+
+/** The line of a top-level key in YAML as we write it; read without a YAML library, which a machine that only trains may lack. */
+const keyLine = (key: string) => new RegExp(`^${key}: *(.*)$`, 'm')
 
 export class Run {
   readonly #options: RunOptions
@@ -61,19 +63,23 @@ export class Run {
 
   /** A number that this run found for itself, before an interruption too; undefined where it has not yet. */
   found(key: string): number | undefined {
-    const path = this.#config
-    if (!path) return undefined
-    const value = existsSync(path) ? parseDocument(readFileSync(path, 'utf8')).get(key) : undefined
-    return typeof value === 'number' ? value : undefined
+    const value = Number(keyLine(key).exec(this.#settings())?.[1])
+    return value > 0 ? value : undefined
   }
 
   /** Writes what the run found for itself into its config.yaml, in place of what was to be found. */
   keepFound(key: string, value: number): void {
     const path = this.#config
     if (!path) return
-    const document = parseDocument(existsSync(path) ? readFileSync(path, 'utf8') : '')
-    document.set(key, value)
-    writeAtomically(path, document.toString())
+    const settings = this.#settings()
+    const line = `${key}: ${value}`
+    const known = keyLine(key).test(settings)
+    writeAtomically(path, known ? settings.replace(keyLine(key), line) : `${settings}${line}\n`)
+  }
+
+  #settings(): string {
+    const path = this.#config
+    return path && existsSync(path) ? readFileSync(path, 'utf8') : ''
   }
 
   get #config(): string | undefined {

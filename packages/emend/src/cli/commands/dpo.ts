@@ -1,9 +1,16 @@
 /** `emend dpo`: direct preference optimisation on edits or preferences. */
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { examples, groups } from '../output.js'
 import { type PairFlags, pairFile, readPairs, withPairOptions } from '../pairs.js'
-import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
+import {
+  beginRun,
+  deviceOption,
+  report,
+  saveTrained,
+  settings,
+  type TrainingFlags,
+  withTrainingOptions,
+} from '../training.js'
 
 export function dpoCommand(): Command {
   const command = new Command('dpo')
@@ -21,8 +28,7 @@ export function dpoCommand(): Command {
       const run = await beginRun(dpoConfig, config, flags, 'dpo', [flags.model, pairFile(flags)])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
       const pairs = await readPairs(flags, model)
-      const aligned = await alignByDpo(model, pairs, config, run)
-      await aligned.save(join(flags.out, 'model'))
-      await report(flags, { model: join(flags.out, 'model'), pairs: pairs.length })
+      const folder = await saveTrained(await alignByDpo(model, pairs, config, run), config, flags.out)
+      await report(flags, { model: folder, pairs: pairs.length })
     })
 }

@@ -1,10 +1,17 @@
 /** `emend ppo`: PPO with a reward at every token. */
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { UsageError } from '../../errors.js'
 import type { PaymentName } from '../../rewards/payments/index.js'
 import { examples, groups } from '../output.js'
-import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
+import {
+  beginRun,
+  deviceOption,
+  report,
+  saveTrained,
+  settings,
+  type TrainingFlags,
+  withTrainingOptions,
+} from '../training.js'
 
 export function ppoCommand(): Command {
   const command = new Command('ppo')
@@ -37,7 +44,7 @@ export function ppoCommand(): Command {
         flags.prompts,
       ])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
-      const reward = await RewardModel.load(flags.reward, deviceOption(flags))
+      const reward = await RewardModel.load(flags.reward, { ...deviceOption(flags), share: model })
       const { prompts, report: read } = await readPrompts(flags.prompts)
       if (read.empty > 0) process.stderr.write(`${flags.prompts}: ${read.empty} empty prompts left out\n`)
       const texts = prompts.map(({ id, prompt }) => {
@@ -46,7 +53,7 @@ export function ppoCommand(): Command {
       })
       const { payment } = flags
       const aligned = await align(model, { ...config, ...run, prompts: texts, reward, ...(payment && { payment }) })
-      await aligned.save(join(flags.out, 'model'))
-      await report(flags, { model: join(flags.out, 'model'), prompts: texts.length, steps: config.steps })
+      const folder = await saveTrained(aligned, config, flags.out)
+      await report(flags, { model: folder, prompts: texts.length, steps: config.steps })
     })
 }

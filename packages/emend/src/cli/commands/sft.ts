@@ -1,8 +1,15 @@
 /** `emend sft`: supervised fine-tuning on responses, or on the finals of edits. */
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { examples, groups } from '../output.js'
-import { beginRun, deviceOption, report, settings, type TrainingFlags, withTrainingOptions } from '../training.js'
+import {
+  beginRun,
+  deviceOption,
+  report,
+  saveTrained,
+  settings,
+  type TrainingFlags,
+  withTrainingOptions,
+} from '../training.js'
 
 export function sftCommand(): Command {
   const command = new Command('sft')
@@ -26,8 +33,7 @@ export function sftCommand(): Command {
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
       const { edits } = await readEdits(flags.edits)
       const texts = edits.map(edit => ({ prompt: promptText(edit), response: edit.final }))
-      await fineTune(model, texts, config, run)
-      await model.save(join(flags.out, 'model'))
-      await report(flags, { model: join(flags.out, 'model'), examples: texts.length })
+      const folder = await saveTrained(await fineTune(model, texts, config, run), config, flags.out)
+      await report(flags, { model: folder, examples: texts.length })
     })
 }

@@ -39,12 +39,17 @@ export const editsConfig = z.strictObject({
       hidden_size: count(192, 'its width'),
       heads: count(6, 'its attention heads'),
       context: count(512, 'the longest text in tokens; longer edits are left out and counted'),
+      dtype: z
+        .enum(['float32', 'bfloat16'])
+        .default('float32')
+        .describe('of the weights; what is trained of bfloat16 has float32 masters, adapters are float32'),
     })
     .prefault({})
     .describe('the policy'),
   sft: sftConfig
+    .nullable()
     .prefault({ learning_rate: 2e-3, epochs: 4 })
-    .describe('language modelling on the edited texts (with `model.path` too)'),
+    .describe('language modelling on the edited texts (with `model.path` too); null takes the model as it is'),
   reward: rewardConfig.prefault({}).describe('the reward model on the edits'),
   payment: z
     .enum(paymentNames)
@@ -57,5 +62,18 @@ export const editsConfig = z.strictObject({
     .strictObject({ prompts: count(400, 'dev prompts on which the policy is measured before and after PPO') })
     .prefault({})
     .describe('the report'),
+  beside: z
+    .array(
+      z.strictObject({
+        name: z.string().describe('what it is, and where its figures come from'),
+        accuracy: z.number().min(0).max(1).describe('pair accuracy on the same dev edits'),
+        interval: z.tuple([z.number(), z.number()]).optional().describe('its interval'),
+        pairs: z.number().int().positive().describe('how many dev edits'),
+        auroc_deleted: z.number().optional().describe('per text'),
+        auroc_inserted: z.number().optional().describe('per text'),
+      }),
+    )
+    .default([])
+    .describe('figures recorded earlier, printed beside this run’s and marked as recorded'),
 })
 export type EditsConfig = z.output<typeof editsConfig>

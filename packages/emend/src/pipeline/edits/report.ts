@@ -33,7 +33,7 @@ export function writeEditsReport(config: EditsConfig, folder: string, outcomes: 
   const { before, after } = resultOf<{ before: Measured; after: Measured }>('evaluate')
   const tables = [
     accuracyTable(reward, config),
-    localisationTable(reward.dev),
+    localisationTable(reward.dev, config),
     ratioTable(reward.dev),
     policyTable(before, after, config),
   ]
@@ -63,18 +63,27 @@ export function writeEditsReport(config: EditsConfig, folder: string, outcomes: 
 const accuracyRow = (name: string, { accuracy, interval: [low, high], n }: PairAccuracy) =>
   [name, accuracy.toFixed(3), `${low.toFixed(3)} – ${high.toFixed(3)}`, n] as (string | number)[]
 
-const accuracyTable = ({ dev, baselines }: RewardResult, { reward }: EditsConfig): ReportTable => ({
+const accuracyTable = ({ dev, baselines }: RewardResult, { reward, sft, beside }: EditsConfig): ReportTable => ({
   title: 'Which side is the edited one? Pair accuracy on dev edits',
   note: 'Intervals are Wilson’s at 95 %. The direction of length was fitted on the training edits.',
   columns: ['scorer', 'accuracy', '95 % interval', 'pairs'],
   rows: [
     accuracyRow(`reward model (${reward.kind})`, dev.accuracy),
     accuracyRow('length only', baselines.length),
-    accuracyRow('SFT log-probability only', baselines.logprob),
+    accuracyRow(`${sft ? 'SFT' : 'the model’s'} log-probability only`, baselines.logprob),
+    ...beside.map(({ name, accuracy, interval, pairs }) => [
+      `${name} (recorded)`,
+      accuracy.toFixed(3),
+      interval ? `${interval[0].toFixed(3)} – ${interval[1].toFixed(3)}` : '–',
+      pairs,
+    ]),
   ],
 })
 
-const localisationTable = ({ auroc_deleted, auroc_inserted, suffix_leakage }: RewardMetrics): ReportTable => ({
+const localisationTable = (
+  { auroc_deleted, auroc_inserted, suffix_leakage }: RewardMetrics,
+  { beside }: EditsConfig,
+): ReportTable => ({
   title: 'Do the rewards sit where people edited?',
   columns: ['figure', 'per text', 'pooled', 'texts'],
   rows: [
@@ -98,6 +107,14 @@ const localisationTable = ({ auroc_deleted, auroc_inserted, suffix_leakage }: Re
           ],
         ]
       : []),
+    ...beside.flatMap(({ name, auroc_deleted, auroc_inserted }) => [
+      ...(auroc_deleted === undefined
+        ? []
+        : [[`AUROC deleted, ${name} (recorded)`, auroc_deleted.toFixed(3), '–', '–']]),
+      ...(auroc_inserted === undefined
+        ? []
+        : [[`AUROC inserted, ${name} (recorded)`, auroc_inserted.toFixed(3), '–', '–']]),
+    ]),
     ...(suffix_leakage
       ? [
           [

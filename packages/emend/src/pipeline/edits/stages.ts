@@ -6,12 +6,11 @@ import { pairsFromEdits, promptText } from '../../algorithms/edit-pairs.js'
 import type { Pair } from '../../algorithms/pairs.js'
 import { trainReward } from '../../algorithms/reward.js'
 import { responseLogprobs, sft } from '../../algorithms/sft.js'
-import { align } from '../../align.js'
+import { align, newReward } from '../../align.js'
 import { firstThird, readEdits, splitFile } from '../../data/index.js'
 import { EmendError } from '../../errors.js'
 import { mean, repeats, rewardMetrics } from '../../evaluation/index.js'
 import { LanguageModel } from '../../language-model.js'
-import { scalarFrom } from '../../models/index.js'
 import { learnedReward } from '../../rewards/paid.js'
 import { paymentOf } from '../../rewards/payments/index.js'
 import { RewardModel } from '../../rewards/reward-model.js'
@@ -54,7 +53,7 @@ export function editsStages(config: EditsConfig): Stage[] {
   ]
 }
 
-const deviceOf = (config: EditsConfig) => config.device as Device
+const placeOf = ({ device, model }: EditsConfig) => ({ device: device as Device, dtype: model.dtype })
 
 async function editsOf(config: EditsConfig, split: 'train' | 'dev') {
   const file = await splitFile(config.data[split], split)
@@ -62,19 +61,24 @@ async function editsOf(config: EditsConfig, split: 'train' | 'dev') {
 }
 
 /**
- * Pairs that fit the model's context. An edit without a prompt stands after the token that begins a text.
+ * Pairs that fit the context. An edit without a prompt stands after the token that begins a text.
  *
  * @returns also how many were left out
  */
-async function pairsOf(edits: readonly Edit[], model: LanguageModel): Promise<{ pairs: Pair[]; tooLong: number }> {
+async function pairsOf(
+  edits: readonly Edit[],
+  model: LanguageModel,
+  config: EditsConfig,
+): Promise<{ pairs: Pair[]; tooLong: number }> {
   const [eos] = model.eos
   if (eos === undefined) throw new EmendError('the model has no end-of-text token, so no response could ever end')
   const pairs = (await pairsFromEdits(edits, model.tokenizer, eos)).map(pair => ({
     ...pair,
     prompt: begun(pair.prompt, model),
   }))
+  const longest = Math.min(model.decoder.config.maxPositions, config.model.context)
   const fits = ({ prompt, chosen, rejected }: Pair) =>
-    prompt.length + Math.max(chosen.ids.length, rejected.ids.length) <= model.decoder.config.maxPositions
+    prompt.length + Math.max(chosen.ids.length, rejected.ids.length) <= longest
   const kept = pairs.filter(fits)
   return { pairs: kept, tooLong: pairs.length - kept.length }
 }
@@ -89,11 +93,11 @@ function begun(prompt: Int32Array, model: LanguageModel): Int32Array {
 }
 
 /** What the policy is asked to continue: each edit's prompt, or else the first third of its final text. */
-async function promptsOf(edits: readonly Edit[], model: LanguageModel): Promise<Int32Array[]> {
+async function promptsOf(edits: readonly Edit[], model: LanguageModel, config: EditsConfig): Promise<Int32Array[]> {
   const texts = edits
     .map(edit => promptText(edit) || firstThird(edit.final).prompt || firstThird(edit.draft).prompt)
     .filter(text => text !== '')
-  const room = model.decoder.config.maxPositions / 2
+  const room = Math.min(model.decoder.config.maxPositions, config.model.context) / 2
   return (await model.encode(texts)).map(ids => begun(ids, model)).filter(ids => ids.length <= room)
 }
 
@@ -103,12 +107,19 @@ async function supervised(config: EditsConfig, context: StageContext): Promise<u
   if (edits.length === 0)
     throw new EmendError(`${config.data.train}: no edits to learn from (${report.read} records read)`)
   const model = config.model.path
-    ? await LanguageModel.load(config.model.path, { device: deviceOf(config) })
+    ? await LanguageModel.load(config.model.path, placeOf(config))
     : await fromScratch(edits, config, context)
-  const { pairs, tooLong } = await pairsOf(edits, model)
+  const { pairs, tooLong } = await pairsOf(edits, model, config)
   const examples = pairs.map(({ prompt, chosen }) => ({ prompt, response: chosen.ids }))
-  await sft(model.decoder, examples, config.sft, config.seed, runOf(context, 'SFT'))
-  await model.save(join(context.folder, 'model'))
+  if (config.sft === null) {
+    if (!config.model.path) await model.save(join(context.folder, 'model'))
+  } else {
+    const tuned = config.sft.lora ? model.adapted(config.sft.lora, config.seed) : model
+    await sft(tuned.decoder, examples, config.sft, config.seed, runOf(context, 'SFT'))
+    // What comes after trains adapters of its own: on weights, not on an adapter.
+    if (config.sft.lora) await tuned.save(join(context.folder, 'adapter'))
+    await (config.sft.lora ? tuned.clone() : tuned).save(join(context.folder, 'model'))
+  }
   const parameters = [...model.decoder.parameters().values()].reduce((sum, p) => sum + p.numel, 0)
   const { setAside: _, ...counts } = report
   return { parameters, vocab_size: model.tokenizer.vocabSize, edits: counts, tooLong }
@@ -127,22 +138,22 @@ async function fromScratch(
   })
   const { layers, hidden_size, heads, context } = config.model
   const shape = { layers, heads, hiddenSize: hidden_size, maxPositions: context, bos: tokenizer.idOf('<bos>') ?? null }
-  return LanguageModel.create(tokenizer, shape, config.seed, deviceOf(config))
+  return LanguageModel.create(tokenizer, shape, config.seed, placeOf(config).device)
 }
 
-const modelIn = (folder: string, config: EditsConfig) =>
-  LanguageModel.load(join(folder, 'model'), { device: deviceOf(config) })
+/** The policy before PPO: what SFT made, or the model as it is. */
+const baseIn = (context: StageContext, config: EditsConfig) =>
+  LanguageModel.load(
+    config.sft === null && config.model.path ? config.model.path : join(context.folderOf('sft'), 'model'),
+    placeOf(config),
+  )
 
 async function reward(config: EditsConfig, context: StageContext): Promise<unknown> {
   useThreads(context)
-  const model = await modelIn(context.folderOf('sft'), config)
-  const train = await pairsOf((await editsOf(config, 'train')).edits, model)
-  const dev = await pairsOf((await editsOf(config, 'dev')).edits, model)
-  const learned = new RewardModel(
-    scalarFrom(model.decoder, config.seed),
-    config.reward.kind,
-    model.tokenizer.fingerprint,
-  )
+  const model = await baseIn(context, config)
+  const train = await pairsOf((await editsOf(config, 'train')).edits, model, config)
+  const dev = await pairsOf((await editsOf(config, 'dev')).edits, model, config)
+  const learned = newReward(model, config.reward, config.seed)
   await trainReward(learned, train.pairs, config.reward, config.seed, runOf(context, 'reward model'))
   await learned.save(join(context.folder, 'model'))
   return {
@@ -156,10 +167,11 @@ async function reward(config: EditsConfig, context: StageContext): Promise<unkno
 
 async function policy(config: EditsConfig, context: StageContext): Promise<unknown> {
   useThreads(context)
-  const base = await modelIn(context.folderOf('sft'), config)
-  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), { device: deviceOf(config) })
-  const prompts = await promptsOf((await editsOf(config, 'train')).edits, base)
-  const { onProgress, signal, folder } = runOptions(context, 'PPO')
+  const base = await baseIn(context, config)
+  const share = { ...placeOf(config), share: base }
+  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), share)
+  const prompts = await promptsOf((await editsOf(config, 'train')).edits, base, config)
+  const { onProgress, onLine, signal, folder } = runOptions(context, 'PPO')
   const trained = await align(base, {
     ...config.ppo,
     prompts,
@@ -168,21 +180,27 @@ async function policy(config: EditsConfig, context: StageContext): Promise<unkno
     seed: config.seed,
     folder,
     signal,
-    onProgress,
+    ...(onProgress && { onProgress }),
+    ...(onLine && { onLine }),
   })
   await trained.save(join(context.folder, 'model'))
+  if (config.ppo.lora?.merge) await trained.clone().save(join(context.folder, 'merged'))
   return { prompts: prompts.length, calibration: learned.calibrations[config.payment] }
 }
 
 /** Mean reward, length, repeats and KL of replies to dev prompts, before and after PPO. */
 async function evaluate(config: EditsConfig, context: StageContext): Promise<unknown> {
   useThreads(context)
-  const before = await modelIn(context.folderOf('sft'), config)
-  const after = await modelIn(context.folderOf('ppo'), config)
-  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), { device: deviceOf(config) })
+  const before = await baseIn(context, config)
+  const share = { ...placeOf(config), share: before }
+  const after = await LanguageModel.load(join(context.folderOf('ppo'), 'model'), share)
+  const learned = await RewardModel.load(join(context.folderOf('reward'), 'model'), share)
   const { calibration } = context.resultOf('ppo') as { calibration: Parameters<typeof learnedReward>[2] }
   const pay = learnedReward(learned, paymentOf(config.payment), calibration)
-  const prompts = (await promptsOf((await editsOf(config, 'dev')).edits, before)).slice(0, config.evaluate.prompts)
+  const prompts = (await promptsOf((await editsOf(config, 'dev')).edits, before, config)).slice(
+    0,
+    config.evaluate.prompts,
+  )
   const measure = (model: LanguageModel) => {
     const { max_new_tokens, temperature } = config.ppo
     const replies = model.complete(prompts, { seed: config.seed + 1, maxNewTokens: max_new_tokens, temperature })
