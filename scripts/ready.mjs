@@ -19,6 +19,7 @@ import {
 import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { browserInstaller, findBrowser, installBrowser } from './browser.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const say = line => process.stderr.write(`${line}\n`)
@@ -57,7 +58,7 @@ function newest(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) latest = Math.max(latest, newest(path))
-    else if (/\.(ts|tsx|json)$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
+    else if (/\.(ts|tsx|json|css|svg)$/.test(entry.name) && !entry.name.endsWith('.test.ts'))
       latest = Math.max(latest, modified(path))
   }
   return latest
@@ -71,6 +72,13 @@ function stale() {
     const built = modified(join(folder, 'dist', '.tsbuildinfo'))
     return built === 0 || built < Math.max(newest(join(folder, 'src')), modified(join(folder, 'tsconfig.json')))
   })
+}
+
+/** Whether the studio's page is not built, or older than what it is made of. */
+function pageIsStale() {
+  const [studio, edits] = ['studio', 'edits'].map(name => join(root, 'packages', name))
+  const sources = [newest(join(studio, 'src')), newest(join(edits, 'src')), modified(join(studio, 'index.html'))]
+  return modified(join(studio, 'dist', 'app', 'index.html')) < Math.max(...sources)
 }
 
 /** One process at a time installs or compiles in this tree; one whose owner is gone is taken over. */
@@ -125,7 +133,7 @@ function install() {
 }
 
 async function makeReady() {
-  if (needsInstall() || stale().length > 0) {
+  if (needsInstall() || stale().length > 0 || pageIsStale()) {
     await alone(() => {
       if (needsInstall()) install()
       if (stale().length > 0) {
@@ -139,6 +147,10 @@ async function makeReady() {
           symlinkSync(command, link)
         }
       }
+      if (pageIsStale()) {
+        const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js')
+        step('building the page', node, [vite, 'build', join(root, 'packages', 'studio')])
+      }
     })
   }
   const setup = join(root, 'packages', 'torch', 'dist', 'setup')
@@ -150,6 +162,16 @@ async function makeReady() {
   }
   const engine = spawnSync(node, [join(setup, 'main.js')], { stdio: ['ignore', 2, 2] })
   if (engine.status !== 0) process.exit(engine.status ?? 1)
+}
+
+/** A Chromium for the tests of the page; they say that they were skipped where there is none and none can be had. */
+async function makeBrowserReady() {
+  if (findBrowser() || !browserInstaller()) return
+  await alone(() => {
+    if (findBrowser()) return
+    say('emend: installing Chromium for the tests of the page …')
+    if (!installBrowser()) say('emend: Chromium could not be installed; the tests of the page will be skipped')
+  })
 }
 
 /** Runs the command in our place: its streams are ours, so are its signals and its exit code. */
@@ -171,6 +193,7 @@ if (command === 'emend') {
   become([join(root, 'packages', 'emend', 'dist', 'cli', 'main.js'), ...args])
 } else if (command === 'test') {
   await makeReady()
+  if (args.every(arg => !/^packages/.test(arg) || /studio/.test(arg))) await makeBrowserReady()
   const reporters = ['--reporter=default', `--reporter=${join(root, 'scripts', 'closing-line.mjs')}`]
   become([join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--root', root, ...reporters, ...args])
 } else if (command === undefined) {

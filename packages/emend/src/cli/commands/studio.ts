@@ -4,7 +4,7 @@ import { userInfo } from 'node:os'
 import { Command } from 'commander'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { say } from '../../progress.js'
-import { type CommonOptions, realNumber, wholeNumber, withCommonOptions } from '../options.js'
+import { type CommonOptions, positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 import { deviceOption } from '../training.js'
 import { tokenizerBeside } from './score.js'
@@ -20,6 +20,7 @@ interface Flags extends CommonOptions {
   annotator?: string
   reasons: string
   budget: number
+  lease: number
 }
 
 const REASONS = 'wrong fact,made up,left out,tone,private,repeats,unclear,format,other'
@@ -39,6 +40,7 @@ export function studioCommand(): Command {
     .option('--annotator <name>', 'who edits; the page can say otherwise')
     .option('--reasons <list>', 'tags for edits, separated by commas; the first nine get a key', REASONS)
     .option('--budget <ratio>', 'edit ratio above which an edit is flagged', realNumber, 0.4)
+    .option('--lease <seconds>', 'how long an item stays with a window that has gone silent', positiveNumber, 600)
     .option('--host <address>', 'where to listen; by default this machine only', '127.0.0.1')
     .option('--port <n>', 'port; 0 takes any that is free', wholeNumber, 8090)
     .option('--open <yes>', 'whether to open a browser', 'true')
@@ -84,6 +86,7 @@ export function studioCommand(): Command {
           .map(reason => reason.trim())
           .filter(Boolean),
         budget: flags.budget,
+        leaseSeconds: flags.lease,
         host: flags.host,
         port: flags.port,
         ...(reward && { reward }),
