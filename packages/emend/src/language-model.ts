@@ -7,7 +7,6 @@ import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
 import { baseOfAdapter, isAdapter, loadAdapter, loadModel, saveAdapter, saveModel } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
-<<<<<<< HEAD
 import {
   type Answer,
   type AnswerOptions,
@@ -18,9 +17,6 @@ import {
   generateAsync,
 } from './generation/index.js'
 import { resolveModel } from './hub/resolve.js'
-import { cloneDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from './models/index.js'
-=======
-import { type Generated, type GenerateOptions, generate } from './generation/index.js'
 import {
   adaptedDecoder,
   cloneDecoder,
@@ -31,7 +27,6 @@ import {
   type LoraConfig,
   mergeAdapter,
 } from './models/index.js'
->>>>>>> a596d57 (Adapters at every stage: one copy of the weights for policy, reference, reward and value; emend run on SmolLM2; layers free what autograd does not need)
 import { Tokenizer } from './text/index.js'
 
 export interface Completion extends Generated {
@@ -68,47 +63,33 @@ export class LanguageModel {
   }
 
   /**
-<<<<<<< HEAD
    * Loads a Hugging Face folder with `tokenizer.json`, a file that ends in `.gguf`, or what `emend pull` fetched (`ORG/NAME`).
+   * An adapter's folder, as PEFT writes it, too: then the weights that it names are loaded, or those of `share` are read
+   * where they are the same.
    *
    * @throws EmendError of one line: nothing there, something broken or not supported, weights that are no numbers
    */
-  static async load(path: string, o: { device?: Device; dtype?: DType } = {}): Promise<LanguageModel> {
-    const source = resolveModel(path)
-    const gguf = isGguf(source)
-    const { model, tokenizer } = gguf
-      ? await loadGguf(source, o)
-      : { ...(await loadModel(source, o)), tokenizer: undefined }
-    refuseNonFinite(model.parameters(), path)
-    return new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
-=======
-   * Loads a Hugging Face folder with `tokenizer.json`, a file that ends in `.gguf`, or an adapter's folder as PEFT writes
-   * it: then the weights that it names are loaded too, or those of `share` are read where they are the same.
-   */
   static async load(
-    folder: string,
+    path: string,
     o: { device?: Device; dtype?: DType; share?: LanguageModel } = {},
   ): Promise<LanguageModel> {
     const { share, ...place } = o
-    if (isAdapter(folder)) {
-      const found = baseOfAdapter(folder, share)
+    const source = resolveModel(path)
+    if (isAdapter(source)) {
+      const found = baseOfAdapter(source, share)
       const base = typeof found === 'string' ? await LanguageModel.load(found, place) : found
-      const decoder = loadAdapter(folder, base.decoder)
-      return new LanguageModel(decoder, base.tokenizer, base.source)
+      const adapted = new LanguageModel(loadAdapter(source, base.decoder), base.tokenizer, base.source)
+      refuseNonFinite(adapted.decoder.trainable(), path)
+      return adapted
     }
-    const model = await LanguageModel.#whole(folder, place)
-    model.base = resolve(folder)
-    return model
-  }
-
-  static async #whole(folder: string, o: { device?: Device; dtype?: DType }): Promise<LanguageModel> {
-    if (isGguf(folder)) {
-      const { model, tokenizer } = await loadGguf(folder, o)
-      return new LanguageModel(model, tokenizer)
-    }
-    const { model } = await loadModel(folder, o)
-    return new LanguageModel(model, await Tokenizer.load(folder), folder)
->>>>>>> a596d57 (Adapters at every stage: one copy of the weights for policy, reference, reward and value; emend run on SmolLM2; layers free what autograd does not need)
+    const gguf = isGguf(source)
+    const { model, tokenizer } = gguf
+      ? await loadGguf(source, place)
+      : { ...(await loadModel(source, place)), tokenizer: undefined }
+    refuseNonFinite(model.parameters(), path)
+    const loaded = new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
+    loaded.base = resolve(source)
+    return loaded
   }
 
   /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */
