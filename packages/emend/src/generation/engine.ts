@@ -83,7 +83,7 @@ export class GenerationEngine {
 
   /** Samples in the batch. */
   get active(): number {
-    return this.#rows.filter(row => !row.finish).length
+    return this.#rows.filter(row => !over(row)).length
   }
 
   /** Samples that wait for room in it. */

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { devices, scope, type Tensor, tensor, uniform } from '@emend/torch'
 import { describe, expect, it } from 'vitest'
-import { draw, shapedLogprobs } from './sampler.js'
+import { draw, PLAIN, penalise, type Shaping, sample, shapedLogprobs } from './sampler.js'
 
 const probabilities = [0.1, 0.4, 0.2, 0.3]
 const plain = { temperature: 1, topK: 0, topP: 1 }
@@ -44,6 +45,70 @@ describe.each(devices())('the distribution tokens are drawn from, on %s', device
       // squared odds 1, 16, 4, 9; the first three renormalised: 16/29, 9/29, 4/29; mass before the third 25/29 = 0.862
       const shaped = shapedLogprobs(logits(), { temperature: 0.5, topK: 3, topP: 0.85 })
       close(shaped, [0, 16 / 25, 0, 9 / 25])
+    }))
+
+  it('min-p keeps what is at least so likely as the most likely times p: 0.4 · 0.6 = 0.24', () =>
+    scope(() => close(shapedLogprobs(logits(), { minP: 0.6 }), [0, 4 / 7, 0, 3 / 7])))
+
+  it('a penalty of 2 halves positive logits of what was seen, and doubles negative ones', () =>
+    scope(() => {
+      const seen = [[0, 3, 0], [2]]
+      const rows = [
+        [4, 4, 4, -4],
+        [4, 4, -4, -4],
+      ]
+      expect(penalise(tensor(rows, { device }), seen, 2).tolist()).toEqual([
+        [2, 4, 4, -8],
+        [4, 4, -8, -4],
+      ])
+    }))
+
+  const golden = JSON.parse(
+    readFileSync(new URL('../../goldens/generation/shaping.json', import.meta.url), 'utf8'),
+  ) as { logits: number[][]; seen: number[][]; cases: { shaping: Partial<Shaping>; logprobs: (number | null)[][] }[] }
+
+  it.each(golden.cases)('equals that of transformers: $shaping', ({ shaping, logprobs }) =>
+    scope(() => {
+      const penalised = penalise(tensor(golden.logits, { device }), golden.seen, shaping.repetitionPenalty ?? 1)
+      for (const [i, row] of (shapedLogprobs(penalised, shaping).tolist() as number[][]).entries()) {
+        for (const [id, expected] of logprobs[i]!.entries()) {
+          if (expected === null) expect(row[id]).toBe(-Infinity)
+          else expect(row[id]).toBeCloseTo(expected, 4)
+        }
+      }
+    }),
+  )
+
+  it('rows of several shapings in one batch are drawn as each alone', () =>
+    scope(() => {
+      const rows = golden.cases.flatMap(({ shaping }, c) =>
+        golden.seen.map((seen, i) => ({
+          logits: golden.logits[i]!,
+          expected: golden.cases[c]!.logprobs[i]!,
+          draw: { shaping: { ...PLAIN, ...shaping }, u: uniform(3, c, i), seen: () => seen, top: c % 4 },
+        })),
+      )
+      const drawn = sample(
+        tensor(
+          rows.map(row => row.logits),
+          { device },
+        ),
+        rows.map(row => row.draw),
+      )
+      for (const [r, { expected, draw }] of rows.entries()) {
+        // The first token at which the golden distribution's running sum passes u.
+        let sum = 0
+        const id = expected.findIndex(x => (sum += Math.exp(x ?? -Infinity)) > draw.u)
+        expect(drawn[r]!.id).toBe(id)
+        expect(drawn[r]!.logprob).toBeCloseTo(expected[id]!, 4)
+        const best = expected
+          .map((logprob, id) => [id, logprob] as const)
+          .filter(([, logprob]) => logprob !== null)
+          .sort((a, b) => b[1]! - a[1]!)
+          .slice(0, draw.top)
+        expect(drawn[r]!.top.map(([id]) => id)).toEqual(best.map(([id]) => id))
+        for (const [k, [, logprob]] of drawn[r]!.top.entries()) expect(logprob).toBeCloseTo(best[k]![1]!, 4)
+      }
     }))
 
   it('the inverse of the cumulative distribution: 0.1, 0.5, 0.7, 1', () =>
