@@ -5,8 +5,15 @@ import type { SampleEvent } from './protocol.js'
 /** An event of one of the choices of a request. */
 export type ChoiceEvent = Omit<SampleEvent, 'task' | 'sample'> & { readonly index: number }
 
+/** Events given at a time, so that what was held up does not become one huge text. */
+const AT_ONCE = 256
+
+/** Numbers that an event holds, about. */
+const weightOf = ({ tokens = [] }: ChoiceEvent) => tokens.reduce((sum, { top }) => sum + 1 + top.length, 1)
+
 export class Answer {
   #waiting: ChoiceEvent[] = []
+  #weight = 0
   #unfinished: number
   #error: ApiError | undefined
   #wake: (() => void) | undefined
@@ -15,7 +22,8 @@ export class Answer {
 
   /**
    * @param choices how many samples it consists of
-   * @param limit events that may wait; beyond it the client is too slow, and the answer is given up
+   * @param limit how much may wait, in tokens and likely tokens beside them; beyond it the client is too slow, and the
+   *   answer is given up
    * @param stop called when nobody wants the rest: once, and not after its end
    */
   constructor(choices: number, limit: number, stop: (lagging: boolean) => void) {
@@ -32,8 +40,9 @@ export class Answer {
   push(event: ChoiceEvent): void {
     if (this.done) return
     this.#waiting.push(event)
+    this.#weight += weightOf(event)
     if (event.finish) this.#unfinished--
-    if (this.#waiting.length > this.#limit) this.#end(true)
+    if (this.#weight > this.#limit) this.#end(true)
     else this.#wake?.()
   }
 
@@ -46,7 +55,7 @@ export class Answer {
   }
 
   /**
-   * Everything that has come since the last call, as soon as there is something.
+   * What has come since the last call, as soon as there is something; much of it in parts.
    *
    * @returns undefined at the end
    */
@@ -58,8 +67,8 @@ export class Answer {
         this.#wake = resolve
       })
     }
-    const events = this.#waiting
-    this.#waiting = []
+    const events = this.#waiting.splice(0, AT_ONCE)
+    for (const event of events) this.#weight -= weightOf(event)
     return events
   }
 

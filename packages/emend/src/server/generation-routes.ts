@@ -20,8 +20,8 @@ export interface Connection {
   drop(): void
 }
 
-/** Events that may wait for a client: some thousand tokens, below a megabyte. */
-const LAG = 4096
+/** What may wait for a client, in tokens and likely tokens beside them: some megabytes. */
+const LAG = 65_536
 /** A client that takes nothing for so long is given up. */
 const STALL_MS = 60_000
 /** The API's own default, and its default for chats is the context. */
@@ -123,7 +123,7 @@ async function respond(
   }
   const answer = model.compute.generate(
     prompts.map((prompt, i) => ({ ...task, prompt, request: i })),
-    LAG * choices,
+    LAG,
     connection.drop,
   )
   connection.signal.addEventListener('abort', () => answer.cancel(), { once: true })
