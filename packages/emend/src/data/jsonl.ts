@@ -77,7 +77,7 @@ function parseLine(text: string, file: string, line: number): JsonLine | BrokenL
 }
 
 /** The DataError of a text that starts on `line` and is not JSON. */
-function faultOf(text: string, file: string, line: number, cause: unknown): DataError {
+export function faultOf(text: string, file: string, line: number, cause: unknown): DataError {
   const fault = jsonFault(text)
   if (!fault) return new DataError(`not JSON: ${(cause as Error).message}`, { file, line }, { cause })
   const before = text.slice(0, fault.at).split('\n')

@@ -1,6 +1,7 @@
 /** Lines of a UTF-8 text file of any size, plain or gzipped, strictly decoded: bytes that are not UTF-8 are never replaced. */
 
-import { createReadStream } from 'node:fs'
+import { createReadStream, type ReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { DataError } from '../errors.js'
 
@@ -22,7 +23,7 @@ const BOM = '\ufeff'
 /**
  * Streams the lines of a file. Only `\n` and `\r\n` end a line: JSON strings may hold U+2028, where Node's readline would cut.
  * A byte order mark is dropped; a last line without an end counts, an empty one after the last end does not.
- * @param path read as gzip if it ends in `.gz`
+ * @param path read as gzip if it ends in `.gz` or begins as gzip does
  * @throws DataError where the file cannot be read or unpacked
  */
 export async function* readLines(path: string): AsyncGenerator<TextLine | BrokenLine> {
@@ -53,10 +54,13 @@ export async function* readLines(path: string): AsyncGenerator<TextLine | Broken
   if (pending.length > 0) yield decode(Buffer.concat(pending), ++line)
 }
 
-async function* bytesOf(path: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(path)
+/** The bytes of a file, unpacked if it is gzipped by its name or by its content. @throws DataError where it cannot be read */
+export async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+  let file: ReadStream | undefined
   try {
-    if (!path.endsWith('.gz')) {
+    const packed = path.endsWith('.gz') || (await beginsAsGzip(path))
+    file = createReadStream(path)
+    if (!packed) {
       yield* file
       return
     }
@@ -66,7 +70,17 @@ async function* bytesOf(path: string): AsyncGenerator<Buffer> {
   } catch (error) {
     throw unreadable(path, error)
   } finally {
-    file.destroy()
+    file?.destroy()
+  }
+}
+
+async function beginsAsGzip(path: string): Promise<boolean> {
+  const file = await open(path)
+  try {
+    const { buffer } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    return buffer[0] === 0x1f && buffer[1] === 0x8b
+  } finally {
+    await file.close()
   }
 }
 

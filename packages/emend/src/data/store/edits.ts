@@ -4,8 +4,10 @@ import { diffTexts, type Edit, type Prompt } from '@emend/edits'
 import type { Kysely } from 'kysely'
 import type { Tables } from './schema.js'
 
-const UNKNOWN: Edit['by'] = { kind: 'person', name: 'unknown' }
-const LONG_AGO = '1970-01-01T00:00:00Z'
+/** Who edited, where no record says. */
+export const UNKNOWN: Edit['by'] = { kind: 'person', name: 'unknown' }
+/** When, where no record says: the same every time. */
+export const LONG_AGO = '1970-01-01T00:00:00Z'
 
 /** Edits joined with prompt and annotator. */
 export function selectEdits(db: Kysely<Tables>) {

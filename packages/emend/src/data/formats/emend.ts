@@ -1,0 +1,51 @@
+/** Emend's own record of an edit, with its operations: nothing is lost. */
+
+import { diffTexts, parseEdit } from '@emend/edits'
+import { DataError } from '../../errors.js'
+import { optionalText } from '../fields.js'
+import { LONG_AGO, UNKNOWN } from '../store/edits.js'
+import { storeId } from '../store/identity.js'
+import type { EditEntry } from './entry.js'
+import type { Format } from './format.js'
+import { rest } from './text.js'
+
+const KNOWN = ['id', 'prompt', 'draft', 'final', 'ops', 'by', 'at', 'seconds', 'reasons', 'sampled', 'preferred']
+
+export const emend: Format = {
+  name: 'emend',
+  about: "Emend's own edits: {id, prompt, draft, final, ops, by, at, seconds?, reasons?, sampled?, preferred?}",
+  container: 'jsonl',
+  carries: {
+    edit: ['prompt', 'chat', 'draft', 'final', 'preferred', 'reasons', 'by', 'at', 'seconds', 'ops', 'sampled', 'rest'],
+  },
+  detect: ({ draft, final, ops }) => typeof draft === 'string' && typeof final === 'string' && Array.isArray(ops),
+  read(record) {
+    const { file, line, fields } = record
+    let edit: ReturnType<typeof parseEdit>
+    try {
+      edit = parseEdit(fields, 'record')
+    } catch (cause) {
+      throw new DataError((cause as Error).message, { file, line }, { cause })
+    }
+    const { id, ...known } = edit
+    const preferred = optionalText(record, 'preferred')
+    const entry: EditEntry = {
+      kind: 'edit',
+      ...known,
+      ...(preferred !== undefined && { preferred }),
+      ...rest(record, KNOWN),
+    }
+    return id === editId(entry) ? entry : { ...entry, form: { id } }
+  },
+  write(entry) {
+    if (entry.kind !== 'edit') return 'it is no edit'
+    const { kind: _, form, rest, ...known } = entry
+    const { ops = diffTexts(entry.draft, entry.final), by = UNKNOWN, at = LONG_AGO } = entry
+    return { ...rest, ...known, ops, by, at, id: form?.['id'] ?? editId(entry) }
+  },
+}
+
+/** The identity of an edit by its content. */
+export function editId({ prompt, draft, final, by, reasons, sampled }: EditEntry): string {
+  return storeId('edit', prompt, draft, final, by, reasons, sampled)
+}

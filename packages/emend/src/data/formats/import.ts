@@ -1,0 +1,245 @@
+/** A file of any format → a store: streamed, idempotent, nothing set aside unsaid. */
+
+import { createHash } from 'node:crypto'
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs'
+import { basename } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { DataError, Interrupted } from '../../errors.js'
+import { asRecord } from '../fields.js'
+import { BulkWriter, type Placed } from '../store/bulk.js'
+import { storeId } from '../store/identity.js'
+import type { NewItem } from '../store/items.js'
+import type { Redact } from '../store/redact.js'
+import type { Store } from '../store/store.js'
+import { openRows, type Row, type Shape } from './containers/container.js'
+import { detectFormat, LOOKED_AT } from './detect.js'
+import type { Entry } from './entry.js'
+import type { Columns, Format } from './format.js'
+import { formatOf } from './index.js'
+
+/** How a file is imported. */
+export interface ImportOptions {
+  /** Default: detected. */
+  readonly format?: string
+  /** What its columns are called. */
+  readonly columns?: Columns
+  /** A bad record stops the import (the default), or is set aside in the rejects file. */
+  readonly onBad?: 'stop' | 'reject'
+  /** Default: the file's name with `.rejects.jsonl`. Made only if there is something to put in. */
+  readonly rejects?: string
+  /** Applied to each record before anything is stored. */
+  readonly redact?: Redact
+  /** Whether responses, drafts and rejected responses are put into the annotation queue; default false. */
+  readonly queue?: boolean
+  readonly signal?: AbortSignal
+  /** Told after each batch how many records have been read. */
+  readonly onProgress?: (read: number) => void
+}
+
+/** What became of the records: read = stored (one or several entries each) + rejected + set aside. */
+export interface ImportReport {
+  readonly file: string
+  readonly format: string
+  read: number
+  /** Entries that are new. */
+  added: number
+  /** Entries that were there already. */
+  known: number
+  rejected: number
+  /** By reason: records that hold nothing to store. */
+  setAside: Record<string, number>
+  /** Lone surrogates replaced by U+FFFD. */
+  repaired: number
+  /** Items that are new in the queue. */
+  queued: number
+}
+
+/** What `imports.container` holds: how the file is written again. */
+export interface ImportedAs {
+  readonly shape: Shape
+  readonly columns?: Columns
+}
+
+/** Entries a transaction: large enough to be quick, small enough that others get their turn and memory stays flat. */
+const BATCH = { entries: 4000, characters: 1 << 23 }
+
+/**
+ * Imports a file. Importing it again, or again after it was cut short, changes nothing; a record that stands twice in a file is
+ * stored twice.
+ * @throws DataError naming file, line and field at the first bad record, unless they are to be rejected; what was read before it is
+ *   stored
+ */
+export async function importFile(store: Store, file: string, options: ImportOptions = {}): Promise<ImportReport> {
+  const { onBad = 'stop', redact, columns, signal } = options
+  const { shape, rows } = await openRows(file)
+  const { first, all } = await peeked(rows)
+  const format = options.format ? formatOf(options.format) : detectFormat(first, file)
+  if (!format.read) throw new DataError(`${format.name} is only written, not read`, { file })
+  const writer = new BulkWriter(
+    store.database,
+    await importRow(store, file, format, { shape, ...(columns && { columns }) }),
+  )
+  const report: ImportReport = {
+    ...{ file, format: format.name, read: 0, added: 0, known: 0, rejected: 0, setAside: {}, repaired: 0, queued: 0 },
+  }
+  const rejects = new Rejects(options.rejects ?? `${file}.rejects.jsonl`)
+  let batch: Placed[] = []
+  let characters = 0
+  const flush = async () => {
+    const { added, known } = writer.write(batch)
+    report.added += added
+    report.known += known
+    if (options.queue) report.queued += (await store.addItems(batch.flatMap(placed => itemsOf(placed.entry)))).added
+    batch = []
+    characters = 0
+    options.onProgress?.(report.read)
+    if (signal?.aborted) throw new Interrupted('stopped; what was read is stored, run the same command to go on')
+  }
+  try {
+    for await (const row of all) {
+      report.read++
+      let value: unknown
+      try {
+        if ('error' in row) throw row.error
+        const record = asRecord(row.value, file, row.line)
+        const fields = mended(redact ? redact(record.fields) : record.fields, report)
+        value = fields
+        const read = fields ? format.read({ ...record, fields }, options) : 'redacted'
+        if (typeof read === 'string') report.setAside[read] = (report.setAside[read] ?? 0) + 1
+        else
+          for (const placed of placedOf(format, read, row.line, fields!, options)) {
+            batch.push(placed)
+            characters += sizeOf(placed.entry)
+          }
+      } catch (error) {
+        if (onBad === 'stop' || !(error instanceof DataError)) throw error
+        report.rejected++
+        await rejects.add({ file, line: row.line, error: error.message, ...(value !== undefined && { record: value }) })
+      }
+      if (batch.length >= BATCH.entries || characters > BATCH.characters) await flush()
+    }
+  } catch (error) {
+    if (error instanceof DataError) await flush()
+    throw error
+  } finally {
+    await rejects.close()
+  }
+  await flush()
+  return report
+}
+
+/** The first rows, and all of them. */
+async function peeked(rows: AsyncIterable<Row>): Promise<{ first: Row[]; all: AsyncIterable<Row> }> {
+  const iterator = rows[Symbol.asyncIterator]()
+  const first: Row[] = []
+  while (first.length < LOOKED_AT) {
+    const next = await iterator.next()
+    if (next.done) break
+    first.push(next.value)
+  }
+  async function* all() {
+    yield* first
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
+  }
+  return { first, all: all() }
+}
+
+/** The row of this import: the same bytes read in the same way are the same import, whatever the file is called. */
+async function importRow(store: Store, file: string, format: Format, as: ImportedAs): Promise<number> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
+  const id = storeId('import', hash.digest('hex'), format.name, as.columns)
+  const { db } = store.database
+  await db
+    .insertInto('imports')
+    .values({
+      id,
+      file: basename(file),
+      format: format.name,
+      container: JSON.stringify(as),
+      at: new Date().toISOString(),
+    })
+    .onConflict(conflict => conflict.doNothing())
+    .execute()
+  return (await db.selectFrom('imports').select('n').where('id', '=', id).executeTakeFirstOrThrow()).n
+}
+
+/** Lone surrogates cannot live in UTF-8. */
+function mended(fields: Readonly<Record<string, unknown>> | undefined, report: ImportReport) {
+  if (!fields || wellFormed(fields)) return fields
+  return mend(fields, report) as Readonly<Record<string, unknown>>
+}
+
+function wellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  for (const key in value) if (!wellFormed((value as Record<string, unknown>)[key])) return false
+  return true
+}
+
+function mend(value: unknown, report: ImportReport): unknown {
+  if (typeof value === 'string') {
+    report.repaired += value.match(/\p{Surrogate}/gu)?.length ?? 0
+    return value.toWellFormed()
+  }
+  if (Array.isArray(value)) return value.map(inner => mend(inner, report))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key.toWellFormed(), mend(inner, report)]))
+}
+
+/** Entries with their place; and with the record itself where the format would write another one. */
+function placedOf(
+  format: Format,
+  read: Entry | readonly Entry[],
+  line: number,
+  fields: Readonly<Record<string, unknown>>,
+  options: ImportOptions,
+): Placed[] {
+  if (Array.isArray(read)) return (read as readonly Entry[]).map(entry => ({ entry, line }))
+  const entry = read as Entry
+  if (!format.write || isDeepStrictEqual(format.write(entry, options), fields)) return [{ entry, line }]
+  return [{ entry, line, raw: fields }]
+}
+
+function sizeOf(entry: Entry): number {
+  if (entry.kind === 'edit') return entry.draft.length + entry.final.length
+  return entry.kind === 'preference' ? entry.first.length + entry.second.length : (entry.response?.length ?? 0)
+}
+
+/** What there is to edit in an entry: a response, or the one that was not preferred with the one that was. */
+function itemsOf(entry: Entry): NewItem[] {
+  const { prompt } = entry
+  if (entry.kind === 'edit') return []
+  if (entry.kind === 'response') return entry.response === null ? [] : [{ prompt, response: entry.response }]
+  const { first, second, preference } = entry
+  if (!preference || preference === 1.5) return []
+  const [preferred, response] = preference < 1.5 ? [first, second] : [second, first]
+  return [{ prompt, response, preferred }]
+}
+
+/** The file of rejected records; there only if there are any. */
+class Rejects {
+  readonly #path: string
+  #stream?: WriteStream
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  async add(reject: { file: string; line: number; error: string; record?: unknown }): Promise<void> {
+    this.#stream ??= createWriteStream(this.#path)
+    const stream = this.#stream
+    await new Promise<void>((resolve, fail) =>
+      stream.write(`${JSON.stringify(reject)}\n`, error =>
+        error ? fail(new DataError(`cannot be written: ${error.message}`, { file: this.#path })) : resolve(),
+      ),
+    )
+  }
+
+  async close(): Promise<void> {
+    if (!this.#stream) return
+    this.#stream.end()
+    await finished(this.#stream).catch(() => {})
+  }
+}

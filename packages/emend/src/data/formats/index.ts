@@ -1,0 +1,48 @@
+/** Every format, in the order in which they are tried on a file. A new format is a file here and a line below. */
+
+import { UsageError } from '../../errors.js'
+import { alpaca } from './alpaca.js'
+import { alpacaevalAnnotations, alpacaevalOutputs } from './alpacaeval.js'
+import { alpacafarmPreference } from './alpacafarm.js'
+import { draftFinal } from './draft-final.js'
+import { emend } from './emend.js'
+import { figa } from './figa.js'
+import type { Format } from './format.js'
+import { hhRlhf } from './hh-rlhf.js'
+import { langfuse } from './langfuse.js'
+import { nemoRl } from './nemo-rl.js'
+import { responses } from './responses.js'
+import { tokenLabels } from './token-labels.js'
+import { trlImplicit, trlPreference } from './trl.js'
+import { ultrafeedback } from './ultrafeedback.js'
+import { verl } from './verl.js'
+
+export const formats: readonly Format[] = [
+  emend,
+  figa,
+  langfuse,
+  nemoRl,
+  hhRlhf,
+  ultrafeedback,
+  trlPreference,
+  trlImplicit,
+  alpacaevalAnnotations,
+  alpacafarmPreference,
+  alpacaevalOutputs,
+  alpaca,
+  draftFinal,
+  responses,
+  tokenLabels,
+  verl,
+]
+
+/** A format by its name. @throws UsageError naming those there are */
+export function formatOf(name: string): Format {
+  const found = formats.find(format => format.name === name)
+  if (found) return found
+  throw new UsageError(`format ${name}: unknown; there are ${formats.map(format => format.name).join(', ')}`)
+}
+
+export { type Container, openRows, type Shape } from './containers/container.js'
+export type { EditEntry, Entry, Kind, PreferenceEntry, ResponseEntry } from './entry.js'
+export type { Columns, Fields, Format, FormatOptions, WriteOptions } from './format.js'

@@ -1,0 +1,145 @@
+/** Many entries at once: prepared statements, one transaction a batch; what is there already is left as it is. */
+
+import type { Edit, Prompt } from '@emend/edits'
+import type Database from 'libsql'
+import { editId } from '../formats/emend.js'
+import type { Entry } from '../formats/entry.js'
+import { annotatorId } from './annotators.js'
+import type { OpenDatabase } from './database.js'
+import { storeId } from './identity.js'
+import { promptId } from './prompts.js'
+
+/** An entry and the place of its record in the file. */
+export interface Placed {
+  readonly entry: Entry
+  readonly line: number
+  /** The record itself, where its format would not write it again from the entry. */
+  readonly raw?: unknown
+}
+
+/** Prompts that were seen last: they need no question whether they are there. */
+const REMEMBERED = 10_000
+
+/** Writes the entries of one import. */
+export class BulkWriter {
+  readonly #raw: Database.Database
+  readonly #import: number
+  readonly #statements: ReturnType<typeof statements>
+  readonly #prompts = new Set<string>()
+  readonly #annotators = new Set<string>()
+  /** Records that stand several times in this file, and how often so far. */
+  readonly #repeated = new Map<string, number>()
+
+  /** @param importRow `imports.n` */
+  constructor(database: OpenDatabase, importRow: number) {
+    this.#raw = database.raw
+    this.#import = importRow
+    this.#statements = statements(database)
+  }
+
+  /** Writes a batch: all of it, or nothing. */
+  write(batch: readonly Placed[]): { added: number; known: number } {
+    let added = 0
+    this.#raw.exec('begin immediate')
+    try {
+      for (const placed of batch) if (this.#writeOne(placed)) added++
+      this.#raw.exec('commit')
+    } catch (error) {
+      this.#raw.exec('rollback')
+      throw error
+    }
+    return { added, known: batch.length - added }
+  }
+
+  #writeOne({ entry, line, raw }: Placed): boolean {
+    const id = entryId(entry, raw)
+    const prompt = this.#prompt(entry.prompt)
+    if (this.#insert(id, prompt, entry, line, raw)) return true
+    // A record that stands twice in one file is two records; one that another import brought is known.
+    const first = this.#statements.place[entry.kind].get([id]) as { import: number | null; line: number }
+    if (first.import !== this.#import || first.line === line) return false
+    const times = (this.#repeated.get(id) ?? 1) + 1
+    this.#repeated.set(id, times)
+    return this.#insert(storeId(id, times), prompt, entry, line, raw)
+  }
+
+  #insert(id: string, prompt: string, entry: Entry, line: number, raw: unknown): boolean {
+    const place = [this.#import, line, extraOf(entry, raw)]
+    const { edit, plainEdit, preference, response } = this.#statements
+    if (entry.kind === 'preference') {
+      const { first, second, preference: value, by } = entry
+      return preference.run([id, prompt, first, second, value, this.#annotator(by), ...place]).changes > 0
+    }
+    if (entry.kind === 'response')
+      return response.run([id, prompt, entry.response, entry.generator ?? null, ...place]).changes > 0
+    const { draft, final, ops, by, at, seconds, reasons, sampled, preferred } = entry
+    if (!(ops || by || at || reasons || sampled || preferred !== undefined || seconds !== undefined))
+      return plainEdit.run([id, prompt, draft, final, 1, ...place]).changes > 0
+    const more = [json(ops), this.#annotator(by), at ?? null, seconds ?? null, json(reasons), json(sampled)]
+    return edit.run([id, prompt, draft, final, 1, ...place, ...more, preferred ?? null]).changes > 0
+  }
+
+  #prompt(prompt: Prompt): string {
+    const id = promptId(prompt)
+    if (this.#prompts.has(id)) return id
+    this.#statements.prompt.run([id, JSON.stringify(prompt)])
+    if (this.#prompts.size === REMEMBERED) this.#prompts.clear()
+    this.#prompts.add(id)
+    return id
+  }
+
+  #annotator(by: Edit['by'] | undefined): string | null {
+    if (!by) return null
+    const id = annotatorId(by)
+    if (!this.#annotators.has(id)) this.#statements.annotator.run([id, by.kind, by.name, by.version ?? null])
+    this.#annotators.add(id)
+    return id
+  }
+}
+
+/** Identity by content; fields that the format does not know are content too. */
+function entryId(entry: Entry, raw: unknown): string {
+  const { kind, prompt, rest } = entry
+  const id =
+    kind === 'edit'
+      ? editId(entry)
+      : kind === 'preference'
+        ? storeId(kind, prompt, entry.first, entry.second, entry.preference, entry.by)
+        : storeId(kind, prompt, entry.response, entry.generator)
+  return rest || raw !== undefined ? storeId(id, rest, raw) : id
+}
+
+const json = (value: unknown) => (value === undefined ? null : JSON.stringify(value))
+
+function extraOf({ rest, form }: Entry, raw: unknown): string | null {
+  return rest || form || raw !== undefined ? JSON.stringify({ rest, form, raw }) : null
+}
+
+function statements({ db, raw }: OpenDatabase) {
+  const place = { import: 0, line: 0, extra: '' }
+  const plain = { id: '', prompt: '', draft: '', final: '', current: 1, ...place }
+  const more = { ops: '', annotator: '', at: '', seconds: 0, reasons: '', sampled: '', preferred: '' }
+  const inserting = {
+    edit: db.insertInto('edits').values({ ...plain, ...more }),
+    plainEdit: db.insertInto('edits').values(plain as typeof plain & typeof more & { item: null; supersedes: null }),
+    preference: db
+      .insertInto('preferences')
+      .values({ id: '', prompt: '', first: '', second: '', preference: 0, annotator: '', ...place }),
+    response: db.insertInto('responses').values({ id: '', prompt: '', response: '', generator: '', ...place }),
+    prompt: db.insertInto('prompts').values({ id: '', prompt: '' }),
+    annotator: db.insertInto('annotators').values({ id: '', kind: 'person', name: '', version: '' }),
+  }
+  const prepared = <Q extends (typeof inserting)[keyof typeof inserting]>(query: Q) =>
+    raw.prepare(query.onConflict(conflict => conflict.doNothing()).compile().sql)
+  const placeIn = (table: 'edits' | 'preferences' | 'responses') =>
+    raw.prepare(db.selectFrom(table).select(['import', 'line']).where('id', '=', '').compile().sql)
+  return {
+    edit: prepared(inserting.edit),
+    plainEdit: prepared(inserting.plainEdit),
+    preference: prepared(inserting.preference),
+    response: prepared(inserting.response),
+    prompt: prepared(inserting.prompt),
+    annotator: prepared(inserting.annotator),
+    place: { edit: placeIn('edits'), preference: placeIn('preferences'), response: placeIn('responses') },
+  }
+}
