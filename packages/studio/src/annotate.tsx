@@ -1,8 +1,9 @@
 /** The middle of the page: a prompt, its response in the editor, what one may decide. */
 
+import { isolateHistory } from '@codemirror/commands'
 import type { EditorView } from '@codemirror/view'
 import { checkEdit, type EditCheck, type Prompt } from '@emend/edits'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Item } from './api'
 import type { Desk, DeskState } from './desk'
 import { Editor } from './editor'
@@ -74,7 +75,13 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
   const toEditor = () => view.current?.focus()
 
   const act: Record<Action, () => void> = {
-    submit: () => !readOnly && desk.decide({ act: 'submit' }),
+    submit: () => {
+      if (readOnly) return
+      if (desk.text === item.response)
+        desk.say(`Nothing is changed yet. ${keyOf('no-edit')} says that no edit is needed.`)
+      else if (desk.text.trim() === '') desk.say(`An empty text is no edit. ${keyOf('cannot')} discards the response.`)
+      else desk.decide({ act: 'submit' })
+    },
     'no-edit': () => desk.decide({ act: 'discard', why: 'no-edit-needed' }),
     cannot: () => setWhy(true),
     skip: () => desk.decide({ act: 'skip' }),
@@ -82,7 +89,11 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
     reset: () => {
       const { current } = view
       if (readOnly || !current) return
-      current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: item.response } })
+      current.dispatch({
+        changes: { from: 0, to: current.state.doc.length, insert: item.response },
+        // Undone by itself, not together with what was typed just before.
+        annotations: isolateHistory.of('full'),
+      })
       toEditor()
     },
     preferred: () => flip('preferred'),
@@ -133,7 +144,7 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
           onEdit={onEdit}
           onView={made => {
             view.current = made
-            if (!document.activeElement?.closest('.queue, dialog')) made.focus()
+            if (!document.activeElement?.closest('dialog')) made.focus()
           }}
         />
         <p id="editor-hint" class="soft hint">
@@ -199,7 +210,7 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
 function useKeys(act: Record<Action, () => void>, tag: (i: number) => void): void {
   const latest = useRef({ act, tag })
   latest.current = { act, tag }
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       // A dialog has its own keys.
       if (document.querySelector('dialog[open]')) return
@@ -284,7 +295,7 @@ const Lost = ({ desk }: { desk: Desk }) => (
 function Why({ onClose }: { onClose(reason: string | undefined): void }) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [reason, setReason] = useState('')
-  useEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   return (
     <dialog ref={dialog} aria-labelledby="why" onCancel={() => onClose(undefined)}>
       <form

@@ -192,6 +192,11 @@ export class Desk {
     await this.#take()
   }
 
+  /** Shows a line above the item. */
+  say(notice: string): void {
+    this.#set({ notice })
+  }
+
   dismiss(): void {
     const { notice: _, ...rest } = this.#state
     this.#state = rest

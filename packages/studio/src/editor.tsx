@@ -2,7 +2,7 @@
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { Compartment, EditorState } from '@codemirror/state'
 import { EditorView, highlightSpecialChars, keymap } from '@codemirror/view'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { type Edited, redLines } from './red-lines'
 import { HIDDEN, markElement } from './visible'
 
@@ -24,7 +24,8 @@ export function Editor({ response, start, readOnly, onEdit, onView }: EditorProp
   told.current = onEdit
   const made = useRef<EditorView>(null)
   const writable = useRef(new Compartment()).current
-  useEffect(() => {
+  // Before the next key press, not after the next frame.
+  useLayoutEffect(() => {
     const view = new EditorView({
       parent: place.current!,
       doc: start,
@@ -54,7 +55,7 @@ export function Editor({ response, start, readOnly, onEdit, onView }: EditorProp
     onView(view)
     return () => view.destroy()
   }, [])
-  useEffect(() => {
+  useLayoutEffect(() => {
     made.current?.dispatch({ effects: writable.reconfigure(EditorState.readOnly.of(readOnly)) })
   }, [readOnly])
   return <div class="editor" ref={place} />

@@ -1,6 +1,6 @@
 /** The page: a header, the list at the side, and what is worked on. */
 import { render } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Annotate } from './annotate'
 import { Desk, readStudio } from './desk'
 import { keyOf, meanings, tagKey } from './keys'
@@ -79,7 +79,7 @@ function App({ desk }: { desk: Desk }) {
 
 function Keys({ reasons, onClose }: { reasons: readonly string[]; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   return (
     <dialog ref={dialog} aria-labelledby="keys" onClose={onClose}>
       <h2 id="keys">Keys</h2>
