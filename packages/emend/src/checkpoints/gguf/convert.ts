@@ -88,11 +88,7 @@ async function fromFolder(folder: string): Promise<Loaded> {
 }
 
 async function fromFile(path: string, to: ModelFormat, type: StoredType | undefined): Promise<Loaded> {
-  const { header } = openGguf(path)
-  const counts = new Map<string, number>()
-  for (const tensor of header.tensors.values())
-    counts.set(tensor.type.name, (counts.get(tensor.type.name) ?? 0) + tensor.end - tensor.begin)
-  const most = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
+  const { header, type: most } = openGguf(path)
   const stored: StoredType = most === 'F16' ? 'f16' : most === 'BF16' ? 'bf16' : 'f32'
   // Only where the numbers end up in two bytes anyway may they pass through two.
   const target = type ?? stored

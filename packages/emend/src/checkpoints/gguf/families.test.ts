@@ -85,7 +85,7 @@ describe('architectures', () => {
     expect(ours.metadata.get('general.name')).toBe('out')
   })
 
-  it('F16 is exact after one rounding, and half of it is what the source had', async () => {
+  it('F16 numbers are the source's, rounded once, in a file and in a folder alike', async () => {
     const [f16, folderF16] = [join(folder, 'f16.gguf'), join(folder, 'f16')]
     await convertModel(golden('llama3'), f16, { type: 'f16' })
     await convertModel(golden('llama3'), folderF16, { type: 'f16' })

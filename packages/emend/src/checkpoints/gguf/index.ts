@@ -1,5 +1,13 @@
 /** GGUF files: models of llama.cpp and its kin, in and out. */
 
-export { type ConvertOptions, convertModel, isGguf, type ModelFormat, type StoredType } from './convert.js'
+export {
+  type ConvertOptions,
+  convertModel,
+  isGguf,
+  type ModelFormat,
+  readTokenizerFiles,
+  type StoredType,
+} from './convert.js'
 export { type GgufModel, loadGguf, openGguf } from './read.js'
+export { type TokenizerFiles, tokenizerFiles } from './vocabulary.js'
 export { type SaveGgufOptions, saveGguf } from './write.js'

@@ -17,6 +17,8 @@ export interface GgufModel {
   readonly header: GgufHeader
   readonly config: DecoderConfig
   readonly rows: readonly Row[]
+  /** the type that most of its bytes are in */
+  readonly type: string
 }
 
 /**
@@ -46,7 +48,12 @@ export function openGguf(path: string): GgufModel {
       throw new EmendError(`${path}: unexpected tensor ${name}: no part of a ${architecture.name} as described here`)
     }
   }
-  return { header, config, rows }
+  const bytes = new Map<string, number>()
+  for (const { type, begin, end } of header.tensors.values()) {
+    bytes.set(type.name, (bytes.get(type.name) ?? 0) + end - begin)
+  }
+  const [most] = [...bytes].sort((a, b) => b[1] - a[1])
+  return { header, config, rows, type: most![0] }
 }
 
 /**

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { noGrad, scope, tensor } from '@emend/torch'
 import { afterAll, describe, expect, it } from 'vitest'
 import { LanguageModel } from '../../language-model.js'
@@ -75,7 +75,7 @@ describe.skipIf(!file)('SmolLM2-135M-Instruct', () => {
  */
 function llamaCpp(file: string, length: number): { ids: number[][]; continued: number[][] } {
   const script = `
-    import { getLlama } from 'node-llama-cpp'
+    import { getLlama } from ${JSON.stringify(pathToFileURL(llamaEntry).href)}
     const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error', maxThreads: 1 })
     const model = await llama.loadModel({ modelPath: process.env.FILE })
     const { texts, prompts } = JSON.parse(process.env.INPUT)
@@ -92,8 +92,10 @@ function llamaCpp(file: string, length: number): { ids: number[][]; continued: n
     console.log(JSON.stringify({ ids: texts.map(text => model.tokenize(text, true)), continued }))
     process.exit()`
   const input = { texts: texts.map(({ text }) => text), prompts: prompts.map(({ ids }) => ids) }
-  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: llamaFolder,
+  // In a file, since node-llama-cpp forks itself with the arguments that Node was started with.
+  const path = join(folder, 'llama.mjs')
+  writeFileSync(path, script)
+  const run = spawnSync(process.execPath, [path], {
     encoding: 'utf8',
     env: { ...process.env, FILE: file, INPUT: JSON.stringify(input) },
   })
@@ -101,8 +103,11 @@ function llamaCpp(file: string, length: number): { ids: number[][]; continued: n
   return JSON.parse(run.stdout)
 }
 
-const llamaFolder = process.env['EMEND_LLAMA_CPP'] ?? fileURLToPath(new URL('../../../../..', import.meta.url))
-const hasLlama = existsSync(join(llamaFolder, 'node_modules', 'node-llama-cpp'))
+const llamaEntry = join(
+  process.env['EMEND_LLAMA_CPP'] ?? fileURLToPath(new URL('../../../../..', import.meta.url)),
+  'node_modules/node-llama-cpp/dist/index.js',
+)
+const hasLlama = existsSync(llamaEntry)
 if (file && !hasLlama) {
   console.warn('skipped: no node-llama-cpp (npm install it anywhere and name that folder in EMEND_LLAMA_CPP)')
 }

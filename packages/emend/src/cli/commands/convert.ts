@@ -13,7 +13,7 @@ export function convertCommand(): Command {
   const command = new Command('convert')
     .helpGroup(groups.models)
     .description('convert a model between a Hugging Face folder and a GGUF file')
-    .argument('<source>', 'a Hugging Face folder or a .gguf file')
+    .argument('<source>', 'a Hugging Face folder, a .gguf file, or the name of a pulled model')
     .argument('<destination>', 'a folder, or a file that ends in .gguf')
     .addOption(new Option('--to <format>', "default by the destination's ending").choices(['hf', 'gguf']))
     .addOption(new Option('--type <type>', 'how numbers are stored').choices(['f32', 'f16', 'bf16', 'q8_0']))
@@ -29,7 +29,11 @@ export function convertCommand(): Command {
       const { convertModel } = await import('../../checkpoints/gguf/index.js')
       if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
       const { to, type } = flags
-      const written = await convertModel(source, destination, { ...(to && { to }), ...(type && { type }) })
+      const { resolveModel } = await import('../../hub/resolve.js')
+      const written = await convertModel(resolveModel(source), destination, {
+        ...(to && { to }),
+        ...(type && { type }),
+      })
       if (flags.json) return printJson({ ...written, path: destination })
       await print(`${destination}: ${written.parameters.toLocaleString('en-US')} parameters as ${written.type}`)
     })

@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor.js'
 import { dpoCommand } from './dpo.js'
 import { evaluateCommand } from './evaluate.js'
 import { generateCommand } from './generate.js'
+import { inspectCommand } from './inspect.js'
 import { labelCommand } from './label.js'
 import { ppoCommand } from './ppo.js'
 import { pullCommand } from './pull.js'
@@ -32,6 +33,7 @@ export const commands = (): Command[] => [
   generateCommand(),
   serveCommand(),
   convertCommand(),
+  inspectCommand(),
   scoreCommand(),
   evaluateCommand(),
   doctorCommand(),
