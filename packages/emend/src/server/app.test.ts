@@ -410,6 +410,14 @@ describe('who may ask', () => {
     expect((await ask(headers as Record<string, string>)).status).toBe(200)
   })
 
+  it('a server that others reach answers to any name, still not to pages elsewhere', async () => {
+    const open = await tinyApp({ folder: folders.bare, loopback: false })
+    expect((await ask({ host: 'box.example:8080' }, open)).status).toBe(200)
+    expect((await ask({ host: 'box.example', origin: 'http://box.example' }, open)).status).toBe(200)
+    expect((await ask({ host: 'box.example', origin: 'http://evil.example' }, open)).status).toBe(403)
+    open.close()
+  })
+
   it('with a key, only who knows it; the health of the server is no secret', async () => {
     expect((await ask({}, bare)).body.error.code).toBe('invalid_api_key')
     expect((await ask({ authorization: 'Bearer open' }, bare)).status).toBe(401)

@@ -3,10 +3,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
 import { ApiError } from './api-error.js'
 
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
-
-/** Whether an address to listen on is reachable from this machine only. */
-export const isLoopback = (host: string): boolean => LOOPBACK.has(host) || host === '::1'
+/** Whether an address or name, IPv6 with or without brackets, reaches this machine only. */
+export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|::1|\[::1\])$/i.test(host)
 
 /**
  * Refuses requests that a web page could make a browser send: a foreign `Origin`, a body that is not declared as JSON (the only
@@ -20,7 +18,7 @@ export function guard(o: { loopback: boolean; apiKey?: string }): MiddlewareHand
   const expected = o.apiKey === undefined ? undefined : digest(`Bearer ${o.apiKey}`)
   return async (c, next) => {
     const host = c.req.header('host') ?? ''
-    if (o.loopback && !LOOPBACK.has(host.replace(/:\d+$/, ''))) {
+    if (o.loopback && !isLoopback(host.replace(/:\d+$/, ''))) {
       throw new ApiError(403, `host ${host || 'missing'}: this server answers to localhost only`, {
         code: 'wrong_host',
       })

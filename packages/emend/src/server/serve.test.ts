@@ -17,30 +17,30 @@ const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url)
 interface Running {
   readonly child: ChildProcess
   readonly url: string
-  /** what it wrote on stderr so far */
+  /** what it wrote on stderr so far, and how many lines on stdout */
   stderr(): string
+  lines(): number
   /** How it ended. */
   readonly ended: Promise<number | string | null>
 }
 
-function start(
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): { child: ChildProcess; first: Promise<string>; stderr(): string; ended: Running['ended'] } {
+function start(args: readonly string[]) {
   const child = spawn(process.execPath, [command, 'serve', ...args], {
-    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
+  const stdout = createInterface(child.stdout)
+  let lines = 0
+  stdout.on('line', () => lines++)
   const ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as string | number | null)
   const first = new Promise<string>((resolve, reject) => {
-    createInterface(child.stdout).once('line', resolve)
+    stdout.once('line', resolve)
     void ended.then(end => reject(new Error(`ended with ${end}: ${stderr}`)))
   })
-  return { child, first, stderr: () => stderr, ended }
+  return { child, first, stderr: () => stderr, lines: () => lines, ended }
 }
 
 async function serving(folder: string, ...args: string[]): Promise<Running> {
@@ -76,7 +76,7 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
   let client: OpenAI
 
   beforeAll(async () => {
-    folders = await tinyFolders({ hiddenSize: 192, layers: 6 })
+    folders = await tinyFolders({ hiddenSize: 128, layers: 4 })
     server = await serving(folders.model, '--reward', folders.reward, '--max-rows', '32', '--queue', '64')
     client = clientOf(server)
   }, 120_000)
@@ -179,7 +179,7 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     const model = await LanguageModel.load(folders.model)
     const encoded = await model.encode(prompts)
     const alone = encoded.map(
-      (ids, i) => model.complete([ids], { maxNewTokens: 20 + i, seed: i, requests: [0], batch: 1 })[0]!,
+      (ids, i) => model.complete([ids], { maxNewTokens: 8 + (i >> 1), seed: i, requests: [0], batch: 1 })[0]!,
     )
     model.decoder.dispose()
 
@@ -195,7 +195,7 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     })()
     const answers = await Promise.all(
       prompts.map((prompt, i) =>
-        client.completions.create({ model: 'tiny', prompt, max_tokens: 20 + i, seed: i, logprobs: 0 }),
+        client.completions.create({ model: 'tiny', prompt, max_tokens: 8 + (i >> 1), seed: i, logprobs: 0 }),
       ),
     )
     running = false
@@ -219,8 +219,8 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
       `/healthz while 64 clients wait: median ${quantile(times, 0.5).toFixed(1)} ms, 99 % ${quantile(times, 0.99).toFixed(1)} ms, ` +
         `longest ${times.at(-1)!.toFixed(1)} ms of ${times.length}; ${equal} of ${all} tokens as alone`,
     )
+    // What is promised of all but the slowest is measured by benchmarks/serve.mjs: here the machine may be busy with others.
     expect(quantile(times, 0.5)).toBeLessThan(20)
-    expect(quantile(times, 0.99)).toBeLessThan(200) // a machine may be busy with others
   }, 120_000)
 
   it('a client that goes away gives back its place, streaming or not, running or waiting', async () => {
@@ -251,6 +251,29 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     expect((await client.chat.completions.create(hello)).choices[0]!.finish_reason).toBeTruthy()
     socket.destroy()
     await idle(server)
+  })
+
+  it('what is no request, or ends in the middle of one, harms nobody', async () => {
+    const { hostname, port } = new URL(server.url)
+    const head = 'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n'
+    for (const bytes of [
+      `${head}content-length: 100\r\n\r\n{"model"`,
+      `${head}transfer-encoding: chunked\r\n\r\n5\r\n{"mod`,
+      `${head}content-length: -5\r\n\r\n{}`,
+      `${head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}`,
+      'no HTTP at all\r\n\r\n',
+      '\0'.repeat(1000),
+    ]) {
+      const socket = connect(Number(port), hostname).on('error', () => {})
+      await once(socket, 'connect')
+      socket.write(bytes)
+      await sleep(30)
+      socket.destroy()
+    }
+    await idle(server)
+    expect((await client.chat.completions.create(hello)).choices[0]!.finish_reason).toBeTruthy()
+    expect(server.stderr()).toBe('')
+    expect(server.lines()).toBe(1)
   })
 
   it('too many get 429 with when to come again', async () => {

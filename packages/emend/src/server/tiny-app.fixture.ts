@@ -15,6 +15,7 @@ export interface TinyAppOptions {
   readonly capacity?: number
   readonly apiKey?: string
   readonly maxRows?: number
+  readonly loopback?: boolean
 }
 
 /** What a request got. */
@@ -25,7 +26,7 @@ export interface Got<T = unknown> {
 }
 
 /** The application and ways to ask it. */
-export async function tinyApp({ folder, reward, capacity = 64, apiKey, maxRows }: TinyAppOptions) {
+export async function tinyApp({ folder, reward, capacity = 64, apiKey, maxRows, loopback = true }: TinyAppOptions) {
   const model = await LanguageModel.load(folder)
   const { tokenizer } = model
   const { port1, port2 } = new MessageChannel()
@@ -47,7 +48,7 @@ export async function tinyApp({ folder, reward, capacity = 64, apiKey, maxRows }
       ...{ id: 'tiny', created: 1, tokenizer, encodeChat: encodeConversation(tokenizer), compute: client },
       ...(judge && { rewardTokenizer: tokenizer }),
     },
-    { admission, loopback: true, log: line => logged.push(line), ...(apiKey === undefined ? {} : { apiKey }) },
+    { admission, loopback, log: line => logged.push(line), ...(apiKey === undefined ? {} : { apiKey }) },
   )
   const request = async <T>(path: string, init: RequestInit = {}): Promise<Got<T>> => {
     const headers = { host: 'localhost:8080', ...(init.headers as Record<string, string>) }

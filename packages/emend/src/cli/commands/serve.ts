@@ -44,7 +44,7 @@ export function serveCommand(): Command {
     )
     .action(async (path: string, flags: Flags) => {
       const apiKey = flags.apiKeyEnv === undefined ? undefined : keyFrom(flags.apiKeyEnv)
-      const { serve } = await import('../../server/index.js')
+      const { isLoopback, serve } = await import('../../server/index.js')
       const { Tokenizer } = await import('../../text/index.js')
       const { host, port, maxRows, queue, name, reward, threads } = flags
       const signal = interruptSignal()
@@ -61,6 +61,8 @@ export function serveCommand(): Command {
       })
       if (flags.json) await printJson({ url: server.url, model: server.model })
       else await print(`${server.model} is served at ${server.url}/v1; Ctrl-C stops it`)
+      if (!isLoopback(host) && apiKey === undefined)
+        process.stderr.write('emend: whoever reaches this address can use it; --api-key-env asks for a key\n')
       const stopped = new Promise<void>(resolve => {
         if (signal.aborted) resolve()
         signal.addEventListener('abort', () => resolve(), { once: true })
