@@ -11,16 +11,23 @@ export function printJson(value: unknown): Promise<void> {
 export function print(text: string): Promise<void> {
   return new Promise((settle, fail) => {
     // A reader that has seen enough (head) is no error; a full disk is one.
-    process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
-      fail(
-        new EmendError(`stdout: cannot be written (${error.code === 'ENOSPC' ? 'no room left: ENOSPC' : error.code})`, {
-          cause: error,
-        }),
-      )
+      fail(stdoutError(error))
+    }
+    process.stdout.once('error', failed)
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, error => {
+      if (error) return failed(error)
+      process.stdout.off('error', failed)
+      settle()
     })
-    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`, error => (error ? fail(error) : settle()))
   })
+}
+
+/** What the system said of stdout, in a line. */
+export function stdoutError(error: NodeJS.ErrnoException): EmendError {
+  const why = error.code === 'ENOSPC' ? 'no room left: ENOSPC' : error.code
+  return new EmendError(`stdout: cannot be written (${why})`, { cause: error })
 }
 
 /** Examples for a command's `--help`: pairs of a command line and what it does. */

@@ -7,6 +7,7 @@ import { interruptSignal } from '../pipeline/interrupt.js'
 import { configureProgress, progressBoard } from '../progress.js'
 import { commands } from './commands/index.js'
 import { type CommonOptions, withCommonOptions } from './options.js'
+import { stdoutError } from './output.js'
 import { settlePlaces } from './places.js'
 
 /** What `emend --help` shows below the list of commands. */
@@ -28,6 +29,7 @@ Each command has its own examples: emend COMMAND --help`
  */
 export async function runCli(argv: readonly string[], list: readonly Command[] = commands()): Promise<number> {
   const program = buildProgram(list)
+  if (!process.stdout.listeners('error').includes(unheard)) process.stdout.on('error', unheard)
   if (argv.length === 0) {
     program.outputHelp()
     return 0
@@ -46,6 +48,13 @@ export async function runCli(argv: readonly string[], list: readonly Command[] =
     if (error instanceof Interrupted) return 130
     return error instanceof EmendError && isInterrupted() ? 130 : exitCode(error)
   }
+}
+
+/** Errors of stdout that no command listens for: help on a full disk, or into a pipe that was left. */
+function unheard(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE' || process.stdout.listenerCount('error') > 1) return
+  process.stderr.write(`emend: ${stdoutError(error).message}\n`)
+  process.exitCode = 1
 }
 
 /** The program with its commands, grouped in its help. */

@@ -1,11 +1,11 @@
 /** What the training commands share: options → a typed config, a seeded and watched run, a saved model. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import { UsageError } from '../errors.js'
 import type { LanguageModel } from '../language-model.js'
-import { writeAtomically } from '../pipeline/atomic-file.js'
+import { makeFolder, writeAtomically } from '../pipeline/atomic-file.js'
 import { describeConfig, loadConfig } from '../pipeline/config.js'
 import { fingerprint } from '../pipeline/fingerprint.js'
 import { interruptSignal } from '../pipeline/interrupt.js'
@@ -59,7 +59,7 @@ export async function beginRun(
     throw new UsageError(`${out} holds a run with other settings or data; choose another --out, or remove it`)
   }
   try {
-    mkdirSync(out, { recursive: true })
+    makeFolder(out)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     throw new UsageError(`--out ${out}: cannot be made a folder (${code}); choose another`, { cause })

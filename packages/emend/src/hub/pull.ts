@@ -1,10 +1,11 @@
 /** A model from a hub into the cache that Hugging Face's tools share: whole files only, checked by their hashes, resumable. */
 import { createHash, type Hash } from 'node:crypto'
-import { createReadStream, existsSync, mkdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { constants, copyFile, mkdir, open, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmendError, Interrupted, oneLine, UsageError } from '../errors.js'
+import { makeFolder } from '../pipeline/atomic-file.js'
 import { lockStage } from '../pipeline/stage-lock.js'
 import { hubCache, REPOSITORY, repositoryFolder } from './cache.js'
 
@@ -205,7 +206,7 @@ const globPattern = (glob: string) =>
 /** Makes the folders, sees that there is room, and takes the model's lock. */
 async function begin(folder: string, files: readonly Remote[]): Promise<() => void> {
   try {
-    mkdirSync(join(folder, 'blobs'), { recursive: true })
+    makeFolder(join(folder, 'blobs'))
     const missing = files.filter(file => !existsSync(join(folder, 'blobs', file.hash)))
     const needed = missing.reduce((sum, file) => sum + file.size - sizeOf(partOf(folder, file)), 0)
     const { bavail, bsize } = statfsSync(folder)
@@ -315,7 +316,7 @@ async function link(blob: string, pointer: string): Promise<void> {
 async function copyOut(files: readonly Remote[], folder: string, out: string): Promise<void> {
   for (const { path, hash } of files) {
     const to = join(resolve(out), path)
-    await mkdir(dirname(to), { recursive: true })
+    makeFolder(dirname(to))
     await copyFile(join(folder, 'blobs', hash), `${to}.tmp`, constants.COPYFILE_FICLONE)
     await rename(`${to}.tmp`, to)
   }

@@ -1,12 +1,22 @@
 /** Files that are there whole or not at all, even after a power cut. */
 
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Writes to a temporary file beside `path`, syncs it, and renames it into place. Makes the folder if need be. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
   const folder = dirname(path)
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const temporary = `${path}.${process.pid}.tmp`
   try {
     const file = openSync(temporary, 'w')
@@ -22,6 +32,23 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
     throw error
   }
   syncFolder(folder)
+}
+
+/**
+ * Makes a folder and those above it. Node's own way of doing it never returns where the system says that a folder which is there
+ * is not, as `/proc` does.
+ *
+ * @throws the system's error where one cannot be made
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process may have been quicker.
+    if (!existsSync(path) || !statSync(path).isDirectory()) throw error
+  }
 }
 
 /** Makes a rename inside `folder` last. Windows cannot open a folder; there the rename itself is all there is. */

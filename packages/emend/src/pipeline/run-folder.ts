@@ -1,10 +1,10 @@
 /** A run is a folder: its config, its logs, its checkpoints, its model and its report. */
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EmendError } from '../errors.js'
-import { writeAtomically } from './atomic-file.js'
+import { makeFolder, writeAtomically } from './atomic-file.js'
 import { JsonlLog, MetricsLog, type MetricsRow, readJsonl } from './jsonl-log.js'
 
 export { JsonlLog, MetricsLog, type MetricsRow, readJsonl } from './jsonl-log.js'
@@ -36,7 +36,7 @@ export class RunFolder {
   constructor(path: string) {
     this.path = path
     try {
-      mkdirSync(path, { recursive: true })
+      makeFolder(path)
     } catch (cause) {
       throw new EmendError(`${path}: cannot be made a run's folder (${(cause as NodeJS.ErrnoException).code})`, {
         cause,

@@ -1,13 +1,13 @@
 /** A pipeline of stages: each done once, skipped while its inputs stay the same, independent ones side by side. */
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { EmendError, Interrupted, oneLine } from '../errors.js'
 import { type Progress, type ProgressReport, progress } from '../progress.js'
-import { writeAtomically } from './atomic-file.js'
+import { makeFolder, writeAtomically } from './atomic-file.js'
 import { fingerprint } from './fingerprint.js'
 import { interruptSignal, STAGE_CHILD } from './interrupt.js'
 import { nearest } from './nearest.js'
@@ -207,7 +207,7 @@ interface Surroundings {
 
 async function runHere(stage: Stage, folder: string, print: string, around: Surroundings): Promise<StageRecord> {
   const own = stageFolder(folder, stage.name)
-  mkdirSync(own, { recursive: true })
+  makeFolder(own)
   const unlock = await lockStage(own)
   try {
     prepare(own, print)

@@ -1,20 +1,12 @@
 /** A file of draft/final pairs → a file, or a stream, of token labels. */
-import {
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-  type WriteStream,
-} from 'node:fs'
+import { createWriteStream, existsSync, openSync, renameSync, rmSync, statSync, type WriteStream } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { asRecord, promptField, textField } from '../data/fields.js'
 import { readJsonl } from '../data/jsonl.js'
 import { EmendError, Interrupted, UsageError } from '../errors.js'
+import { makeFolder } from '../pipeline/atomic-file.js'
 import { labelPairs } from './labelled.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -105,7 +97,7 @@ function openFor(out: string, temporary: string): WriteStream {
   if (existsSync(out) && statSync(out).isDirectory())
     throw new UsageError(`${out}: a folder, expected the name of a file to write`)
   try {
-    mkdirSync(dirname(out), { recursive: true })
+    makeFolder(dirname(out))
     return createWriteStream(temporary, { fd: openSync(temporary, 'w'), flush: true })
   } catch (error) {
     throw unwritable(out, error)

@@ -1,11 +1,11 @@
 /** Any tokenizer.json, through Hugging Face's own library, with every token's place in the text. */
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { TokenizedText } from '@emend/edits'
 import { Tokenizer as HuggingFace } from 'tokenizers'
 import { EmendError, oneLine } from '../errors.js'
 import { resolveModel } from '../hub/resolve.js'
-import { writeAtomically } from '../pipeline/atomic-file.js'
+import { makeFolder, writeAtomically } from '../pipeline/atomic-file.js'
 import { layOutBytes, layOutOffsets } from './layout.js'
 import {
   fingerprintOf,
@@ -215,7 +215,7 @@ export class Tokenizer {
 
   /** Writes tokenizer.json (without truncation and padding) and tokenizer_config.json into a folder, each whole or not at all. */
   save(folder: string): void {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     writeAtomically(join(folder, 'tokenizer.json'), this.source)
     if (this.config) writeAtomically(join(folder, 'tokenizer_config.json'), JSON.stringify(this.config, null, 2))
   }
