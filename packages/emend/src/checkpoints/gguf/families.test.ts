@@ -24,6 +24,10 @@ const { ids, logits } = JSON.parse(
   logits: Record<string, number[][]>
 }
 const NAMES = Object.keys(logits)
+// By llama.cpp: goldens/gguf/make-llama-cpp.mjs, which also found the same in what is written here.
+const continued = JSON.parse(
+  readFileSync(new URL('../../../goldens/gguf/llama-cpp.json', import.meta.url), 'utf8'),
+) as Record<string, { token: number; best: [id: number, probability: number][] }[]>
 const TYPES: Readonly<Record<string, WrittenType>> = { llama: 'F16', qwen2: 'BF16', qwen3: 'Q8_0' }
 
 /** The largest distance of a model's logits from the golden ones. */
@@ -48,6 +52,24 @@ describe('architectures', () => {
     expect([config.bos, config.eos, config.pad, tokenizer.vocabSize]).toEqual([1, [2], 0, 96])
     model.dispose()
     expect(memory().tensors).toBe(before)
+  })
+
+  it.each(NAMES)('%s: the tokens and probabilities of llama.cpp', async name => {
+    const { model } = await loadGguf(golden(name))
+    const steps = continued[name]!
+    const sequence = Int32Array.from([...ids, ...steps.map(({ token }) => token)])
+    const rows = scope(() =>
+      noGrad(() => {
+        const hidden = model.hidden(tensor(sequence, { dtype: 'int64', shape: [1, sequence.length] }))
+        return model.logits(hidden).select(0, 0).softmax(-1).tolist() as number[][]
+      }),
+    )
+    for (const [i, { token, best }] of steps.entries()) {
+      const row = rows[ids.length - 1 + i]!
+      expect(row.indexOf(Math.max(...row))).toBe(token)
+      for (const [id, probability] of best) expect(Math.abs(row[id]! - probability)).toBeLessThan(1e-3)
+    }
+    model.dispose()
   })
 
   it.each(NAMES)('%s written again: the same tensors and settings', async name => {
@@ -85,7 +107,7 @@ describe('architectures', () => {
     expect(ours.metadata.get('general.name')).toBe('out')
   })
 
-  it('F16 numbers are the source's, rounded once, in a file and in a folder alike', async () => {
+  it('F16 numbers are those of the source, rounded once, in a file and in a folder alike', async () => {
     const [f16, folderF16] = [join(folder, 'f16.gguf'), join(folder, 'f16')]
     await convertModel(golden('llama3'), f16, { type: 'f16' })
     await convertModel(golden('llama3'), folderF16, { type: 'f16' })

@@ -121,12 +121,12 @@ describe.skipIf(!file || !hasLlama)('llama.cpp', () => {
     const ours = await LanguageModel.load(asF16)
     for (const [i, { ids }] of prompts.entries()) {
       const tokens = theirs.continued[i]!
-      // Ours, at each place after what theirs said.
+      // Ours, at each place after what theirs said: the same token wherever it is not a close call.
       const { best, lead } = read(ours, [...ids, ...tokens])
       const from = ids.length - 1
-      const sure = sureUntil(lead.slice(from, from + tokens.length), 0.1)
-      expect(sure).toBeGreaterThan(4)
-      expect(ours.tokenizer.decode(best.slice(from, from + sure))).toBe(ours.tokenizer.decode(tokens.slice(0, sure)))
+      const clear = tokens.flatMap((token, t) => (lead[from + t]! > 0.1 ? [{ t, token, ours: best[from + t]! }] : []))
+      expect(clear.length).toBeGreaterThan(15)
+      expect(clear.map(({ ours }) => ours)).toEqual(clear.map(({ token }) => token))
     }
     ours.decoder.dispose()
   }, 300_000)
