@@ -54,11 +54,12 @@ export class PackedWeights {
       return new PackedLinear(joined(maps.map(({ weight }) => weight)).mul(scale), bias)
     })
     const all = packed.forward(x)
-    if (maps.length === 1) return [all]
-    return all.split_with_sizes(
-      maps.map(({ weight }) => weight.shape[0]!),
-      -1,
-    )
+    let from = 0
+    return maps.map(({ weight }) => {
+      const outputs = weight.shape[0]!
+      from += outputs
+      return maps.length === 1 ? all : all.narrow(1, from - outputs, outputs)
+    })
   }
 
   dispose(): void {
