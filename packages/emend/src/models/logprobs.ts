@@ -1,6 +1,6 @@
 /** What a policy, a reward model and a value model say about response tokens they are shown. */
 
-import { noGrad, type Tensor, torch } from '@emend/torch'
+import { noGrad, scope, type Tensor, torch } from '@emend/torch'
 import type { Decoder } from './decoder.js'
 import type { ScalarModel } from './heads.js'
 import { recomputed } from './recompute.js'
@@ -37,7 +37,8 @@ export function logprobs(
   for (let start = 0; start < tokens; start += atOnce) {
     const rows = Math.min(atOnce, tokens - start)
     const read = (x: Tensor, again: boolean): readonly [Tensor, ...Tensor[]] => {
-      const all = logSoftmax(model.logits(x.narrow(0, start, rows)), options.temperature)
+      // In a scope, so that only the last of the three tables of logits is held.
+      const all = scope(() => logSoftmax(model.logits(x.narrow(0, start, rows)), options.temperature))
       const picked = all.gather(1, targets.narrow(0, start, rows).unsqueeze(1)).squeeze(1)
       return options.entropy && !again ? [picked, noGrad(() => entropyOf(all.detach()))] : [picked]
     }

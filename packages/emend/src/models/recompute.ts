@@ -23,6 +23,12 @@ export function recomputed(segment: Segment, x: Tensor): readonly [Tensor, ...Te
 export class Tape {
   #steps: (() => void)[] = []
   readonly #leaves = new Map<Tensor, Tensor>()
+  readonly #onReplay: () => void
+
+  /** @param onReplay called when a segment has been computed again and all it keeps is there, to measure memory */
+  constructor(onReplay: () => void = () => {}) {
+    this.#onReplay = onReplay
+  }
 
   /** Runs `fn` and takes down its segments. What it makes must live until `backward`: call both in one scope. */
   record<T>(fn: () => T): T {
@@ -54,6 +60,7 @@ export class Tape {
         const gradient = y.grad
         if (!gradient) return
         const [again] = enableGrad(() => segment(leaf, true))
+        this.#onReplay()
         if (again.requiresGrad) again.backward(gradient)
         y.grad = null
       }),

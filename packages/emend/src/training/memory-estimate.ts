@@ -28,10 +28,13 @@ export interface MemoryEstimate {
   readonly gradients: number
   /** two moments, and float32 masters of weights of half precision */
   readonly optimizer: number
-  /** what autograd keeps between forward and backward, and the largest temporaries of a layer */
+  /** what autograd keeps between forward and backward */
   readonly activations: number
+  /** of the layer at work: its temporaries, and what it keeps where layers are computed again */
+  readonly layer: number
   readonly logits: number
   readonly cache: number
+  /** at the peak: a layer is at work, or logits are made, never both */
   readonly total: number
 }
 
@@ -49,13 +52,13 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
   const training = trained > 0
   // A layer keeps: the inputs of its two norms and of its maps (twice D each), q, k, v, what attention gives (also
   // transposed), and of the feed-forward layer σ's input and output, the other factor and the product.
-  const kept = 4 * D + 3 * Q + 2 * K + (gated ? 4 : 2) * I
+  const perToken = 4 * D + 3 * Q + 2 * K + (gated ? 4 : 2) * I
   // Maps that are trained are joined and multiplied by the norm's weight first (`scaledLinear`): two copies of them.
   const scaled = adapter ? 0 : 2 * D * (Q + 2 * K + (gated ? 2 : 1) * I)
-  const layer = tokens * kept + scaled
+  const layer = tokens * perToken + scaled
   const passing = tokens * (2 * D + (gated ? 3 : 2) * I)
-  const keptLayers = recompute ? layers * tokens * D + layer : layers * layer
-  const activations = unit * ((training ? keptLayers : 0) + passing)
+  const kept = recompute ? layers * tokens * D : layers * layer
+  const atWork = passing + (training && recompute ? layer : 0)
   const rows = Math.min(tokens, logitRows(vocabSize))
   // Logits, their log-softmax, and backward the gradients of both.
   const logits = scalar ? 0 : rows * vocabSize * 4 * (training ? 3 : 2)
@@ -63,11 +66,13 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
     weights,
     gradients: trained * (half ? 4 + unit : unit),
     optimizer: trained * (half ? 12 : 2 * unit),
-    activations,
+    activations: training ? unit * kept : 0,
+    layer: unit * atWork,
     logits,
     cache: cache ? cache.rows * cache.length * 2 * layers * K * unit : 0,
   }
-  return { ...estimate, total: Object.values(estimate).reduce((sum, bytes) => sum + bytes, 0) }
+  const sum = Object.values(estimate).reduce((total, bytes) => total + bytes, 0)
+  return { ...estimate, total: sum - Math.min(estimate.layer, logits) }
 }
 
 /** Bytes of the weights of modules, each tensor once, and how many of the numbers are trained. */

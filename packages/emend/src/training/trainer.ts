@@ -92,7 +92,7 @@ export class Trainer implements Stateful {
     for (const part of parts) {
       samples.push(...part.samples)
       loss += scope(() => {
-        const tape = new Tape()
+        const tape = new Tape(() => this.#measure())
         const sum = tape.record(() => part.loss())
         const value = sum.item()
         if (!Number.isFinite(value)) {
@@ -126,7 +126,7 @@ export class Trainer implements Stateful {
   probe(part: Part): void {
     try {
       scope(() => {
-        const tape = new Tape()
+        const tape = new Tape(() => this.#measure())
         const sum = tape.record(() => part.loss())
         this.#measure()
         tape.backward(sum)
