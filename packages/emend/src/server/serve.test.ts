@@ -320,6 +320,8 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     ],
     ['no model', () => [join(folders.root, 'nothing')], /nothing: no such/, 1],
     ['no such address', () => [folders.model, '--host', '192.0.2.1', '--port', '0'], /no such address/, 1],
+    ['no such port', () => [folders.model, '--port', '70000'], /70000: expected 0 to 65535/, 1],
+    ['no such device', () => [folders.model, '--device', 'cuda:7'], /cuda:7/, 2],
     ['no key', () => [folders.model, '--api-key-env', 'NO_SUCH_KEY'], /NO_SUCH_KEY/, 2],
   ])('%s is one clear line', async (_, args, message, status) => {
     const { first, ended, stderr } = start(args())

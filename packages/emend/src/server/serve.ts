@@ -59,6 +59,7 @@ const KEEP_ALIVE_MS = 75_000
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { model: path, reward, host = '127.0.0.1', port = 8080, queue = QUEUE, maxRows = ROWS } = options
+  if (port > 65_535) throw new EmendError(`cannot listen on port ${port}: expected 0 to 65535`)
   const log = options.log ?? (line => process.stderr.write(`emend serve: ${line}\n`))
   const name = options.name ?? basename(path).replace(/\.gguf$/, '')
   const { compute, exited } = await startCompute({

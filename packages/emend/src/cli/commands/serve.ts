@@ -22,7 +22,7 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .helpGroup(groups.models)
     .description('a model over HTTP: the API of OpenAI, and token rewards at /v1/score')
-    .argument('<model>', 'a Hugging Face folder with tokenizer.json, or a GGUF file')
+    .argument('<model>', 'a Hugging Face folder with tokenizer.json, a GGUF file, or ORG/NAME that was pulled')
     .option('--host <address>', 'where to listen; by default this machine only', '127.0.0.1')
     .option('--port <n>', 'port; 0 takes any that is free', wholeNumber, 8080)
     .option('--name <model>', 'what requests call the model; default the last part of its path')
