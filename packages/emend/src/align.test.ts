@@ -110,12 +110,10 @@ describe('trainRewardModel', () => {
     expect(models[0]?.objective.kind).toBe('sequence')
   })
 
-  it('refuses no edits, and a conversation that no chat template was applied to', async () => {
+  it('refuses no edits, and a conversation where there is no chat template', async () => {
     await expect(trainRewardModel(sft, [])).rejects.toThrow('no edits to train a reward model on')
     const talk = edit({ prompt: [{ role: 'user', content: 'Hi' }], draft: 'a', final: 'b' })
-    await expect(trainRewardModel(sft, [talk])).rejects.toThrow(
-      'the prompt is a conversation; apply a chat template first',
-    )
+    await expect(trainRewardModel(sft, [talk])).rejects.toThrow('the model has no chat template')
   })
 })
 

@@ -1,5 +1,5 @@
 /** The method in a few calls: edits → reward model → policy. The CLI's stages are these. */
-import type { Edit } from '@emend/edits'
+import type { Edit, Prompt } from '@emend/edits'
 import { type DpoConfig, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import type { Pair } from './algorithms/pairs.js'
@@ -39,7 +39,7 @@ const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair
  */
 export async function fineTune(
   model: LanguageModel,
-  texts: readonly { readonly prompt: string; readonly response: string }[],
+  texts: readonly { readonly prompt: Prompt; readonly response: string }[],
   config: Partial<SftConfig> = {},
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<LanguageModel> {
@@ -83,8 +83,8 @@ export function newReward(model: LanguageModel, { lora, kind }: RewardConfig, se
 }
 
 export interface AlignOptions extends TrainingOptions, Partial<PpoConfig> {
-  /** Texts, or ids as they are. */
-  readonly prompts: readonly string[] | readonly Int32Array[]
+  /** Texts and conversations, or ids as they are. */
+  readonly prompts: readonly Prompt[] | readonly Int32Array[]
   readonly reward: RewardModel
   /** Where the reward is paid; default `token-mean` for a token-level reward model, `terminal` for another. */
   readonly payment?: PaymentName
@@ -116,7 +116,7 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
   const config = ppoConfig.parse(settings)
   const payment = paymentOf(name)
   const prompts =
-    typeof given[0] === 'string' ? await model.encode(given as readonly string[]) : (given as readonly Int32Array[])
+    given[0] instanceof Int32Array ? (given as readonly Int32Array[]) : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
   const samples = model.complete(sampled, {

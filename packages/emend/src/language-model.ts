@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Prompt } from '@emend/edits'
 import type { Device, DType } from '@emend/torch'
 import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
@@ -27,7 +28,7 @@ import {
   type LoraConfig,
   mergeAdapter,
 } from './models/index.js'
-import { Tokenizer } from './text/index.js'
+import { encodePrompts, Tokenizer } from './text/index.js'
 
 export interface Completion extends Generated {
   /** Without special tokens. */
@@ -133,9 +134,9 @@ export class LanguageModel {
     return new LanguageModel(decoder, this.tokenizer, this.source)
   }
 
-  /** Ids of texts. */
-  async encode(texts: readonly string[]): Promise<Int32Array[]> {
-    return (await this.tokenizer.encodeBatch(texts)).map(text => text.ids)
+  /** Ids of texts, and of conversations by the model's chat template up to where its answer begins. */
+  encode(prompts: readonly Prompt[]): Promise<Int32Array[]> {
+    return encodePrompts(this.tokenizer, prompts)
   }
 
   /**
@@ -143,7 +144,7 @@ export class LanguageModel {
    * @throws Interrupted once `signal` is aborted
    */
   async generate(
-    prompts: readonly string[],
+    prompts: readonly Prompt[],
     o: Partial<GenerateOptions> & { readonly signal?: AbortSignal } = {},
   ): Promise<Completion[]> {
     const promptIds = await this.encode(prompts)

@@ -2,6 +2,7 @@
 import { type Edit, labelTokens, type TokenizedText, withEos } from '@emend/edits'
 import { EmendError } from '../errors.js'
 import type { Tokenizer } from '../text/index.js'
+import { encodePrompts } from '../text/prompts.js'
 import type { Pair } from './pairs.js'
 
 /**
@@ -9,10 +10,13 @@ import type { Pair } from './pairs.js'
  * is encoded. The final ends with EOS; so does the draft, unless it was sampled and did not end.
  *
  * @param eos the id that ends a response
- * @throws EmendError for a prompt that is a conversation: apply a chat template first
+ * @throws EmendError for a prompt that is a conversation where the model has no chat template
  */
 export async function pairsFromEdits(edits: readonly Edit[], tokenizer: Tokenizer, eos: number): Promise<Pair[]> {
-  const prompts = await tokenizer.encodeBatch(edits.map(promptText))
+  const prompts = await encodePrompts(
+    tokenizer,
+    edits.map(edit => edit.prompt),
+  )
   const drafts = await tokenizer.encodeBatch(edits.map(edit => edit.draft))
   const finals = await tokenizer.encodeBatch(edits.map(edit => edit.final))
   return edits.map((edit, i) => {
@@ -22,7 +26,7 @@ export async function pairsFromEdits(edits: readonly Edit[], tokenizer: Tokenize
     const final = withEos(finals[i] as TokenizedText, eos)
     return {
       id: edit.id,
-      prompt: (prompts[i] as TokenizedText).ids,
+      prompt: prompts[i] as Int32Array,
       chosen: { ids: final.ids, ended: true },
       rejected: { ids: draft.ids, ended },
       source: 'edit',
@@ -40,9 +44,10 @@ function asSampled(edit: Edit, ids: readonly number[], tokenizer: Tokenizer): To
   return draft
 }
 
+/** The prompt of an edit for what reads texts alone. @throws EmendError for a conversation */
 export function promptText(edit: Edit): string {
   if (typeof edit.prompt !== 'string') {
-    throw new EmendError(`edit ${edit.id}: the prompt is a conversation; apply a chat template first`)
+    throw new EmendError(`edit ${edit.id}: the prompt is a conversation, expected text`)
   }
   return edit.prompt
 }

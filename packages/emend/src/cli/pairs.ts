@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Pair } from '../algorithms/pairs.js'
 import { UsageError } from '../errors.js'
 import type { LanguageModel } from '../language-model.js'
+import { refuseLong } from './lengths.js'
 
 export interface PairFlags {
   edits?: string
@@ -25,24 +26,32 @@ export async function readPairs(flags: PairFlags, model: LanguageModel): Promise
   const { pairsFromEdits, readEdits, readPreferences } = await import('../index.js')
   const eos = model.eos[0]
   if (eos === undefined) throw new UsageError('the model has no end-of-text token (eos_token_id)')
-  if (flags.edits !== undefined) return pairsFromEdits((await readEdits(flags.edits)).edits, model.tokenizer, eos)
-  const { preferences } = await readPreferences(flags.preferences as string)
-  const texts = preferences.map(({ id, prompt, chosen, rejected }) => {
-    if (typeof prompt !== 'string')
-      throw new UsageError(`preference ${id}: the prompt is a conversation; apply a chat template first`)
-    return { id, prompt, chosen, rejected }
-  })
+  const fitting = (pairs: readonly Pair[], lines: readonly number[]) => {
+    const lengths = pairs.map(
+      ({ prompt, chosen, rejected }) => prompt.length + Math.max(chosen.ids.length, rejected.ids.length),
+    )
+    refuseLong(pairFile(flags), lines, lengths, model.decoder.config.maxPositions)
+    return pairs
+  }
+  if (flags.edits !== undefined) {
+    const { edits, lines } = await readEdits(flags.edits)
+    return fitting(await pairsFromEdits(edits, model.tokenizer, eos), lines)
+  }
+  const { preferences: texts, lines } = await readPreferences(flags.preferences as string)
   const [prompts, chosen, rejected] = await Promise.all([
     model.encode(texts.map(text => text.prompt)),
     model.encode(texts.map(text => text.chosen)),
     model.encode(texts.map(text => text.rejected)),
   ])
   const ended = (ids: Int32Array | undefined) => ({ ids: Int32Array.of(...(ids ?? []), eos), ended: true })
-  return texts.map(({ id }, i) => ({
-    id,
-    prompt: prompts[i] as Int32Array,
-    chosen: ended(chosen[i]),
-    rejected: ended(rejected[i]),
-    source: 'preference',
-  }))
+  const pairs = texts.map(
+    ({ id }, i): Pair => ({
+      id,
+      prompt: prompts[i] as Int32Array,
+      chosen: ended(chosen[i]),
+      rejected: ended(rejected[i]),
+      source: 'preference',
+    }),
+  )
+  return fitting(pairs, lines)
 }

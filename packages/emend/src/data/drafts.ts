@@ -62,15 +62,16 @@ export interface EditsReport extends ReadReport<'unchanged' | 'empty' | 'over-bu
  * it alone is none. White space inside stays. Identical sides are set aside, and everything set aside is listed by line.
  *
  * @param path JSON Lines, or a JSON array in a `.json` file; `.gz` is unpacked
+ * @returns the edits, and the line of each
  * @throws DataError naming file, line and field, with got and expected, at the first broken record (`onBad: 'stop'`)
  */
 export async function readEdits(
   path: string,
   options: ReadEditsOptions = {},
-): Promise<{ edits: Edit[]; report: EditsReport }> {
+): Promise<{ edits: Edit[]; lines: number[]; report: EditsReport }> {
   const { onBad = 'stop', keepEmpty = true, keepOverBudget = true, budget = 0.4 } = options
   const found = { unchanged: 0, empty: 0, overBudget: 0, trimmed: 0, repaired: 0 }
-  const { items, report } = await readAll<Edit, 'unchanged' | 'empty' | 'over-budget'>(path, onBad, record => {
+  const { items, lines, report } = await readAll<Edit, 'unchanged' | 'empty' | 'over-budget'>(path, onBad, record => {
     const { draft, final, trimmed, make } = sides(record, options)
     if (trimmed) found.trimmed++
     if (draft === final) {
@@ -90,7 +91,11 @@ export async function readEdits(
     }
     return edit
   })
-  return { edits: items, report: { ...report, ...found, duplicates: countDuplicates(items.map(edit => edit.id)) } }
+  return {
+    edits: items,
+    lines,
+    report: { ...report, ...found, duplicates: countDuplicates(items.map(edit => edit.id)) },
+  }
 }
 
 interface Sides {

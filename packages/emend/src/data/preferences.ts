@@ -37,9 +37,9 @@ export interface PreferencesReport extends ReadReport<'unchanged'> {
 export async function readPreferences(
   path: string,
   options: { readonly columns?: PreferenceColumns; readonly onBad?: OnBad } = {},
-): Promise<{ preferences: PreferencePair[]; report: PreferencesReport }> {
+): Promise<{ preferences: PreferencePair[]; lines: number[]; report: PreferencesReport }> {
   const { columns = { prompt: 'prompt', chosen: 'chosen', rejected: 'rejected' }, onBad = 'stop' } = options
-  const { items, report } = await readAll<PreferencePair, 'unchanged'>(path, onBad, record => {
+  const { items, lines, report } = await readAll<PreferencePair, 'unchanged'>(path, onBad, record => {
     const prompt = promptField(record, columns.prompt)
     const chosen = textField(record, columns.chosen).toWellFormed()
     const rejected = textField(record, columns.rejected).toWellFormed()
@@ -48,6 +48,7 @@ export async function readPreferences(
   })
   return {
     preferences: items,
+    lines,
     report: {
       ...report,
       unchanged: report.setAside.filter(row => row.why === 'unchanged').length,

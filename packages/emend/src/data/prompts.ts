@@ -27,7 +27,7 @@ export interface PromptsReport extends ReadReport<'empty'> {
 export async function readPrompts(
   path: string,
   options: { readonly column?: string; readonly onBad?: OnBad } = {},
-): Promise<{ prompts: PromptRecord[]; report: PromptsReport }> {
+): Promise<{ prompts: PromptRecord[]; lines: number[]; report: PromptsReport }> {
   const { column = 'prompt', onBad = 'stop' } = options
   const keep = (record: SourceRecord): PromptRecord | 'empty' => {
     const prompt = promptField(record, column)
@@ -35,9 +35,10 @@ export async function readPrompts(
     if (texts.every(text => text.trim() === '')) return 'empty'
     return { id: contentId(JSON.stringify(prompt)), prompt }
   }
-  const { items, report } = await readAll<PromptRecord, 'empty'>(path, onBad, keep, rows(path, column))
+  const { items, lines, report } = await readAll<PromptRecord, 'empty'>(path, onBad, keep, rows(path, column))
   return {
     prompts: items,
+    lines,
     report: {
       ...report,
       empty: report.setAside.filter(row => row.why === 'empty').length,

@@ -27,6 +27,7 @@ export interface ReadReport<Why extends string = string> {
 
 /**
  * Takes every record of a file through `keep`, which gives back the item, or says in a word why it is set aside.
+ * @returns the items, the line of each, and what became of the others
  * @param rows where the records come from, if not the file by its name
  * @throws DataError of the first broken record with `stop`; whatever `keep` throws that is no DataError
  */
@@ -35,8 +36,9 @@ export async function readAll<Item extends object, Why extends string>(
   onBad: OnBad,
   keep: (record: SourceRecord) => Item | Why,
   rows: AsyncIterable<JsonLine | BrokenLine> = readRecords(path),
-): Promise<{ items: Item[]; report: ReadReport<Why> }> {
+): Promise<{ items: Item[]; lines: number[]; report: ReadReport<Why> }> {
   const items: Item[] = []
+  const lines: number[] = []
   const setAside: SetAside<Why>[] = []
   let read = 0
   for await (const row of rows) {
@@ -45,14 +47,17 @@ export async function readAll<Item extends object, Why extends string>(
       if ('error' in row) throw row.error
       const kept = keep(asRecord(row.value, path, row.line))
       if (typeof kept === 'string') setAside.push({ line: row.line, why: kept })
-      else items.push(kept)
+      else {
+        items.push(kept)
+        lines.push(row.line)
+      }
     } catch (error) {
       if (onBad === 'stop' || !(error instanceof DataError)) throw error
       setAside.push({ line: row.line, why: 'broken', message: error.message })
     }
   }
   const broken = setAside.filter(row => row.why === 'broken').length
-  return { items, report: { file: path, read, kept: items.length, broken, setAside } }
+  return { items, lines, report: { file: path, read, kept: items.length, broken, setAside } }
 }
 
 /** Counts the items whose identity stood earlier. */

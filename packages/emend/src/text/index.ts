@@ -11,5 +11,6 @@ export {
 export { type LabelFileOptions, type LabelFileReport, labelFile } from './label-file.js'
 export { type LabelledEdit, type LabelledToken, labelPairs } from './labelled.js'
 export { type Layout, layOutBytes, layOutOffsets } from './layout.js'
+export { encodePrompts } from './prompts.js'
 export { Tokenizer } from './tokenizer.js'
 export { type TrainTokenizerOptions, trainTokenizer } from './train.js'

@@ -1,7 +1,7 @@
 /** `emend ppo`: PPO with a reward at every token. */
 import { Command } from 'commander'
-import { UsageError } from '../../errors.js'
 import type { PaymentName } from '../../rewards/payments/index.js'
+import { refuseLong } from '../lengths.js'
 import { examples, groups } from '../output.js'
 import {
   beginRun,
@@ -45,15 +45,15 @@ export function ppoCommand(): Command {
       ])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
       const reward = await RewardModel.load(flags.reward, { ...deviceOption(flags), share: model })
-      const { prompts, report: read } = await readPrompts(flags.prompts)
+      const { prompts, lines, report: read } = await readPrompts(flags.prompts)
       if (read.empty > 0) process.stderr.write(`${flags.prompts}: ${read.empty} empty prompts left out\n`)
-      const texts = prompts.map(({ id, prompt }) => {
-        if (typeof prompt === 'string') return prompt
-        throw new UsageError(`prompt ${id} is a conversation; apply a chat template first`)
-      })
+      const encoded = await model.encode(prompts.map(record => record.prompt))
+      // A prompt leaves room for one token at least.
+      const lengths = encoded.map(ids => ids.length + 1)
+      refuseLong(flags.prompts, lines, lengths, model.decoder.config.maxPositions)
       const { payment } = flags
-      const aligned = await align(model, { ...config, ...run, prompts: texts, reward, ...(payment && { payment }) })
+      const aligned = await align(model, { ...config, ...run, prompts: encoded, reward, ...(payment && { payment }) })
       const folder = await saveTrained(aligned, config, flags.out)
-      await report(flags, { model: folder, prompts: texts.length, steps: config.steps })
+      await report(flags, { model: folder, prompts: encoded.length, steps: config.steps })
     })
 }

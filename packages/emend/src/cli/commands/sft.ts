@@ -1,5 +1,6 @@
 /** `emend sft`: supervised fine-tuning on responses, or on the finals of edits. */
 import { Command } from 'commander'
+import { refuseLong } from '../lengths.js'
 import { examples, groups } from '../output.js'
 import {
   beginRun,
@@ -22,17 +23,22 @@ export function sftCommand(): Command {
       examples(['emend sft --model base --edits edits.jsonl --out runs/finals', 'SFT on the finals']),
     )
     .action(async (flags: TrainingFlags & { edits: string }) => {
-      const [{ sftConfig }, { fineTune, LanguageModel, readEdits }, { promptText }] = await Promise.all([
+      const [{ sftConfig }, { fineTune, LanguageModel, readEdits }] = await Promise.all([
         import('../../algorithms/sft.js'),
         import('../../index.js'),
-        import('../../algorithms/edit-pairs.js'),
       ])
       const config = await settings(sftConfig, flags)
       if (!config) return
       const run = await beginRun(sftConfig, config, flags, 'sft', [flags.model, flags.edits])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
-      const { edits } = await readEdits(flags.edits)
-      const texts = edits.map(edit => ({ prompt: promptText(edit), response: edit.final }))
+      const { edits, lines } = await readEdits(flags.edits)
+      const texts = edits.map(({ prompt, final }) => ({ prompt, response: final }))
+      const [prompts, finals] = [
+        await model.encode(texts.map(text => text.prompt)),
+        await model.encode(texts.map(text => text.response)),
+      ]
+      const lengths = prompts.map((prompt, i) => prompt.length + (finals[i] as Int32Array).length + 1)
+      refuseLong(flags.edits, lines, lengths, model.decoder.config.maxPositions)
       const folder = await saveTrained(await fineTune(model, texts, config, run), config, flags.out)
       await report(flags, { model: folder, examples: texts.length })
     })

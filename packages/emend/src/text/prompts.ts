@@ -1,0 +1,27 @@
+/** Prompts as people have them, text or a conversation → the ids that a model goes on from. */
+import type { Prompt } from '@emend/edits'
+import { encodeChat } from './chat-template.js'
+import type { Tokenizer } from './tokenizer.js'
+
+/**
+ * Ids of prompts: of a text its own, of a conversation those of the model's chat template with the beginning of an answer.
+ * A conversation that ends with the assistant is gone on from where it stopped.
+ *
+ * @throws EmendError where a conversation meets a model without a chat template, or one that refuses it
+ */
+export async function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): Promise<Int32Array[]> {
+  const texts = await tokenizer.encodeBatch(prompts.map(prompt => (typeof prompt === 'string' ? prompt : '')))
+  const ids = texts.map(text => text.ids)
+  for (const [i, prompt] of prompts.entries())
+    if (typeof prompt !== 'string') ids[i] = await conversation(tokenizer, prompt)
+  return ids
+}
+
+async function conversation(tokenizer: Tokenizer, messages: Exclude<Prompt, string>): Promise<Int32Array> {
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant') return (await encodeChat(tokenizer, messages, { addGenerationPrompt: true })).ids
+  if (last.content.trim() === '') return conversation(tokenizer, messages.slice(0, -1))
+  const { ids, assistant } = await encodeChat(tokenizer, messages)
+  const end = assistant.lastIndexOf(1)
+  return ids.subarray(0, tokenizer.isSpecial(ids[end] as number) ? end : end + 1)
+}
