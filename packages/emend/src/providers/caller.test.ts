@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { CallStore } from './call-store.js'
+import { Caller, type CallerOptions } from './caller.js'
+import { ask, type ChatMessage } from './chat-model.js'
+import { type ChatServerOptions, chatServer, type Fault } from './chat-server.fixture.js'
+import { remoteModel } from './remote.js'
+import { scriptedModel } from './scripted.js'
+
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'emend-calls-'))
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let server: Awaited<ReturnType<typeof chatServer>>
+afterEach(() => server?.close())
+
+const say = (content: string): ChatMessage[] => [{ role: 'user', content }]
+const remote = () => remoteModel({ provider: 'openai-compatible', model: 'm', baseUrl: server.url, apiKey: 'key' })
+async function caller(serve: Partial<ChatServerOptions>, options: CallerOptions = {}) {
+  server = await chatServer({ reply: ({ messages }) => `you said ${messages.at(-1)!.content}`, ...serve })
+  return new Caller(await remote(), { backoff: 1, timeout: 400, ...options })
+}
+
+describe('one call', () => {
+  it('answers in full, with finish and usage', async () => {
+    const model = await caller({ truncated: () => true })
+    expect(model.name).toBe('openai-compatible:m')
+    expect(await ask(model, say('two words'), { maxTokens: 9, temperature: 0 })).toEqual({
+      text: 'you said two words',
+      finish: 'length',
+      usage: { input: 2, output: 4 },
+    })
+    expect(server.requests[0]).toMatchObject({ model: 'm', max_tokens: 9, temperature: 0, messages: say('two words') })
+  })
+
+  const faults: [Fault, string][] = [
+    ['429', 'rate limit'],
+    ['500', 'server error'],
+    ['silence', 'timeout'],
+    ['garbage', 'broken'],
+    ['half, then cut', 'broken'],
+    ['half, then end', 'broken'],
+    ['error event', 'broken'],
+  ]
+  it.each(faults)('%s is tried again, and counted as %s', async (fault, kind) => {
+    const model = await caller({ fault: n => (n < 2 ? fault : undefined) })
+    expect((await ask(model, say('x'))).text).toBe('you said x')
+    const { failures, attempts, answered, given_up } = model.summary()
+    expect([attempts, answered, given_up]).toEqual([3, 1, 0])
+    expect(Object.entries(failures).map(([name, { n }]) => [name, n])).toEqual([[kind, 2]])
+  })
+
+  it.each(['400', '401'] as const)('%s is not tried again', async fault => {
+    const model = await caller({ fault: () => fault })
+    await expect(ask(model, say('x'))).rejects.toThrow(`openai-compatible:m: refused with ${fault} (status ${fault})`)
+    expect(server.requests).toHaveLength(1)
+    expect(model.summary()).toMatchObject({ attempts: 1, answered: 0, given_up: 1 })
+  })
+
+  it('gives up after the retries, and says so', async () => {
+    const model = await caller({ fault: () => '500' }, { retries: 2 })
+    await expect(ask(model, say('x'))).rejects.toMatchObject({ failure: 'server error' })
+    expect(server.requests).toHaveLength(3)
+    expect(model.summary().failures['server error']).toEqual({
+      n: 3,
+      first: 'openai-compatible:m: refused with 500 (status 500)',
+    })
+  })
+
+  it('an address where nobody listens costs nothing', async () => {
+    const model = await caller({}, { retries: 0, prices: { input: 1, output: 1 } })
+    server.close()
+    await expect(ask(model, say('x'))).rejects.toMatchObject({ failure: 'network', charged: false })
+    expect(model.summary().spent).toBe(0)
+  })
+})
+
+describe('the store of calls', () => {
+  it('answers the same call once, at the same time and later, and no other one', async () => {
+    const path = join(folder, 'same.db')
+    {
+      using store = new CallStore(path)
+      const model = await caller({}, { store })
+      const twice = await Promise.all([ask(model, say('x')), ask(model, say('x'))])
+      expect(twice.map(({ text }) => text)).toEqual(['you said x', 'you said x'])
+      expect(server.requests).toHaveLength(1)
+    }
+    using store = new CallStore(path)
+    const again = new Caller(await remote(), { store })
+    expect(again.has(say('x'))).toBe(true)
+    expect(await ask(again, say('x'))).toMatchObject({ text: 'you said x', finish: 'stop', cached: true })
+    expect(again.has(say('x'), { seed: 1 })).toBe(false)
+    for (const options of [{ seed: 1 }, { temperature: 0 }, { maxTokens: 5 }, { prefill: 'so' }])
+      await ask(again, say('x'), options)
+    expect(server.requests).toHaveLength(5)
+    expect(again.summary()).toMatchObject({ cached: 1, answered: 4 })
+  })
+
+  it('keeps models of one name at two addresses apart', async () => {
+    using store = new CallStore(join(folder, 'two.db'))
+    const first = await caller({ reply: () => 'first' }, { store })
+    await ask(first, say('x'))
+    server.close()
+    const second = await caller({ reply: () => 'second' }, { store })
+    expect((await ask(second, say('x'))).text).toBe('second')
+  })
+
+  it('refuses a file of something else', async () => {
+    const { Store } = await import('../data/store/index.js')
+    const path = join(folder, 'other.db')
+    await (await Store.open(path)).close()
+    expect(() => new CallStore(path)).toThrow(`${path}: cannot be used for calls: an SQLite file of something else`)
+  })
+})
+
+describe('money', () => {
+  // Dollars for a million tokens, so that a token costs a ten-thousandth and a cent buys a hundred.
+  const prices = { input: 100, output: 100 }
+
+  it('is what the provider counted', async () => {
+    const model = await caller({}, { prices, maxTokens: 50 })
+    await ask(model, say('one two three'))
+    // 3 tokens in, 'you said one two three' 5 tokens out
+    expect(model.summary().spent).toBeCloseTo(8e-4, 12)
+  })
+
+  it('counts at its worst what may have been charged, and not what was refused', async () => {
+    const model = await caller({ fault: n => (['half, then cut', '429'] as const)[n] }, { prices, maxTokens: 50 })
+    await ask(model, say('abc'))
+    // Worst of the half answer: 3 bytes + 16 around the turn + 64 around all, and 50 out: 133 tokens. Then 1 in, 3 out.
+    expect(model.summary().spent).toBeCloseTo((133 + 4) * 1e-4, 12)
+  })
+
+  it('counts at its worst an answer without usage', async () => {
+    const model = await caller({ usage: false }, { prices, maxTokens: 50 })
+    await ask(model, say('abc'))
+    expect(model.summary()).toMatchObject({ spent: expect.closeTo(133e-4, 12), usage_unknown: 1 })
+  })
+
+  it('is set aside before a call, so that many at once never pass the cap, and what is freed is used', async () => {
+    using store = new CallStore(join(folder, 'cap.db'))
+    // Room for three worst calls of 133 tokens at once; each costs 1 + 3 in the end.
+    const cap = 400e-4
+    const model = await caller({ delay: 20 }, { store, prices, maxTokens: 50, cap, concurrency: 10 })
+    const asked = await Promise.allSettled(
+      Array.from({ length: 200 }, (_, i) => ask(model, say(`a${i + 100}`.slice(-3)))),
+    )
+    expect(server.mostOpen).toBe(3)
+    const done = asked.filter(({ status }) => status === 'fulfilled').length
+    // The last call needs 133 free: (400 − 133) / 4 = 66.75, so 67 calls are made.
+    expect(done).toBe(67)
+    expect(server.requests).toHaveLength(67)
+    expect(model.summary().spent).toBeCloseTo(67 * 4e-4, 12)
+    expect(model.summary().failures['spending cap']!.n).toBe(133)
+    const refused = asked.find(result => result.status === 'rejected')
+    expect(String(refused!.reason)).toMatch(
+      /spending cap of 0\.04 leaves no room: 0\.0268 is spent .* may cost 0\.0133/,
+    )
+  })
+
+  it('of a process that died in the middle of a call stays counted at its worst', () => {
+    const path = join(folder, 'died.db')
+    {
+      using store = new CallStore(path)
+      store.reserve('some call', 1000, Number.POSITIVE_INFINITY)
+    }
+    using store = new CallStore(path)
+    expect(store.spending()).toEqual({ spent: 1000, open: 1 })
+    expect(store.reserve('another', 600, 1500)).toBeUndefined()
+    expect(store.reserve('another', 500, 1500)).toBe(2)
+  })
+
+  it('a cap without prices is refused', () => {
+    expect(
+      () =>
+        new Caller(
+          scriptedModel('s', () => ''),
+          { cap: 1 },
+        ),
+    ).toThrow('needs prices')
+  })
+})
+
+it('holds the concurrency', async () => {
+  const model = await caller({ delay: 10 }, { concurrency: 3 })
+  await Promise.all(Array.from({ length: 20 }, (_, i) => ask(model, say(String(i)))))
+  expect(server.mostOpen).toBe(3)
+})
+
+it('a rate limit holds the other calls back as well', async () => {
+  const model = await caller({ fault: n => (n === 0 ? '429' : undefined) }, { concurrency: 1, requestsPerMinute: 6000 })
+  const began = Date.now()
+  await Promise.all(Array.from({ length: 11 }, (_, i) => ask(model, say(String(i)))))
+  // Twelve requests 10 ms apart.
+  expect(Date.now() - began).toBeGreaterThanOrEqual(105)
+})
+
+it('is stopped by a signal, and what was under way counts as charged', async () => {
+  const model = await caller({ fault: () => 'silence' }, { prices: { input: 1, output: 1 }, timeout: 60_000 })
+  const stop = new AbortController()
+  const asked = ask(model, say('x'), { signal: stop.signal })
+  await sleep(50)
+  stop.abort()
+  await expect(asked).rejects.toMatchObject({ failure: 'stopped' })
+  expect(model.summary().spent).toBeGreaterThan(0)
+})

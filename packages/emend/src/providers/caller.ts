@@ -1,0 +1,235 @@
+/** A language model whose calls are paced, tried again, kept on disk and held under a spending cap. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pLimit from 'p-limit'
+import { UsageError } from '../errors.js'
+import { CallError, CapError } from './call-error.js'
+import { type CallRequest, CallStore, callKey, type KeptAnswer } from './call-store.js'
+import { ask, type ChatAnswer, type ChatMessage, type ChatModel, type ChatOptions } from './chat-model.js'
+import { Pace, type PaceOptions } from './pace.js'
+import { costOf, mostTokens, NANO, type Prices } from './price.js'
+
+export interface CallerOptions extends PaceOptions {
+  /** Where answers and spending are kept; default in memory only. */
+  readonly store?: CallStore
+  readonly prices?: Prices
+  /** Most that may be spent with this store, over all its runs, in the currency of the prices. */
+  readonly cap?: number
+  /** Longest answer where a call does not say; default 1024. */
+  readonly maxTokens?: number
+  /** Calls under way at once; default 4. */
+  readonly concurrency?: number
+  /** How often a call that failed is tried again; default 5. */
+  readonly retries?: number
+  /** Milliseconds that a whole answer may take; default 120,000. */
+  readonly timeout?: number
+  /** Milliseconds before the first second attempt, doubled each time, at most a minute; default 500. */
+  readonly backoff?: number
+}
+
+/** What became of the calls of one run; money in the currency of the prices. */
+export interface CallSummary {
+  /** Answers that came from the provider, and from disk. */
+  readonly answered: number
+  readonly cached: number
+  /** Requests sent. */
+  readonly attempts: number
+  /** Calls that have no answer. */
+  readonly given_up: number
+  /** Failed attempts and calls that the cap stopped, by kind, with the first message of each. */
+  readonly failures: Readonly<Record<string, { readonly n: number; readonly first: string }>>
+  readonly input_tokens: number
+  readonly output_tokens: number
+  /** Answers whose provider did not tell their usage: they count at their worst. */
+  readonly usage_unknown: number
+  /** Of this store, over all its runs; what may have been charged counts at its worst. */
+  readonly spent: number
+  /** Calls of this store that never came to an end. */
+  readonly open: number
+}
+
+const MOST_WAIT = 60_000
+
+/**
+ * ```ts
+ * const caller = new Caller(await remoteModel({ provider: 'openai', model }), { store: new CallStore('calls.db'), prices, cap: 5 })
+ * const { text } = await ask(caller, [{ role: 'user', content: 'Hello' }])
+ * ```
+ *
+ * The same call again is answered from disk. Before each attempt the worst that it can cost is set aside: if the cap has no
+ * room for it, it waits for calls under way, and is refused (CapError) when there are none. An answer comes in one piece, since
+ * half of one cannot be taken back.
+ */
+export class Caller implements ChatModel {
+  readonly name: string
+  readonly identity: string
+  readonly #model: ChatModel
+  readonly #options: CallerOptions
+  readonly #store: CallStore
+  readonly #pace: Pace
+  readonly #limit: ReturnType<typeof pLimit>
+  readonly #underWay = new Map<string, Promise<ChatAnswer>>()
+  readonly #counts = {
+    answered: 0,
+    cached: 0,
+    attempts: 0,
+    given_up: 0,
+    input_tokens: 0,
+    output_tokens: 0,
+    usage_unknown: 0,
+  }
+  readonly #failures: Record<string, { n: number; first: string }> = {}
+  /** Reservations of this caller that are not settled, and who waits for one to be. */
+  #reserved = 0
+  #waiting: (() => void)[] = []
+
+  /** @throws UsageError for a cap without prices */
+  constructor(model: ChatModel, options: CallerOptions = {}) {
+    if (options.cap !== undefined && !options.prices)
+      throw new UsageError('a spending cap needs prices: give those of input and output for a million tokens')
+    this.name = model.name
+    this.identity = model.identity ?? model.name
+    this.#model = model
+    this.#options = options
+    this.#store = options.store ?? new CallStore(':memory:')
+    this.#pace = new Pace(options)
+    this.#limit = pLimit(options.concurrency ?? 4)
+  }
+
+  async *chat(messages: readonly ChatMessage[], options: ChatOptions = {}): AsyncGenerator<string> {
+    const { text, ...end } = await this.#answer(messages, options)
+    if (text !== '') yield text
+    options.onEnd?.(end)
+  }
+
+  /** Whether a call would be answered from disk. */
+  has(messages: readonly ChatMessage[], options: ChatOptions = {}): boolean {
+    return this.#store.find(callKey(this.#request(messages, options))) !== undefined
+  }
+
+  summary(): CallSummary {
+    const { spent, open } = this.#store.spending()
+    return { ...this.#counts, failures: structuredClone(this.#failures), spent: spent / NANO, open }
+  }
+
+  #request(messages: readonly ChatMessage[], { maxTokens, temperature, seed, prefill }: ChatOptions): CallRequest {
+    return {
+      model: this.identity,
+      messages: messages.map(({ role, content }) => ({ role, content: content.toWellFormed() })),
+      maxTokens: maxTokens ?? this.#options.maxTokens ?? 1024,
+      ...(temperature !== undefined && { temperature }),
+      ...(seed !== undefined && { seed }),
+      ...(prefill && { prefill }),
+    }
+  }
+
+  async #answer(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatAnswer> {
+    const request = this.#request(messages, options)
+    const key = callKey(request)
+    const kept = this.#store.find(key)
+    if (kept) {
+      this.#counts.cached++
+      return { ...kept, cached: true }
+    }
+    const same = this.#underWay.get(key)
+    if (same) {
+      const answer = await same
+      this.#counts.cached++
+      return { ...answer, cached: true }
+    }
+    const call = this.#limit(() => this.#call(key, request, options.signal)).finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, call)
+    return call
+  }
+
+  async #call(key: string, request: CallRequest, signal: AbortSignal | undefined): Promise<KeptAnswer> {
+    const { retries = 5 } = this.#options
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return await this.#attempt(key, request, signal)
+        } catch (error) {
+          if (!(error instanceof CallError) || !error.retryable || attempt >= retries || signal?.aborted) throw error
+          const wait = error.retryAfter ?? this.#backoff(attempt)
+          if (error.failure === 'rate limit') this.#pace.hold(Math.min(wait, MOST_WAIT))
+          await sleep(Math.min(wait, MOST_WAIT), undefined, signal ? { signal } : {})
+        }
+      }
+    } catch (error) {
+      this.#counts.given_up++
+      if (!(error instanceof CallError)) this.#note(error instanceof CapError ? 'spending cap' : 'error', error)
+      throw error
+    }
+  }
+
+  /** Doubled each time, and spread, so that calls which failed together do not come back together. */
+  #backoff(attempt: number): number {
+    return (this.#options.backoff ?? 500) * 2 ** attempt * (0.75 + Math.random() / 2)
+  }
+
+  async #attempt(key: string, request: CallRequest, signal: AbortSignal | undefined): Promise<KeptAnswer> {
+    const { prices, timeout = 120_000 } = this.#options
+    const { messages, maxTokens, temperature, seed, prefill } = request
+    const most = { input: mostTokens(messages, prefill), output: maxTokens }
+    const worst = costOf(most, prices)
+    await this.#pace.turn(most.input + most.output, signal)
+    const number = await this.#reserve(key, worst)
+    this.#counts.attempts++
+    try {
+      const late = AbortSignal.timeout(timeout)
+      const { text, finish, usage } = await ask(this.#model, messages, {
+        maxTokens,
+        ...(temperature !== undefined && { temperature }),
+        ...(seed !== undefined && { seed }),
+        ...(prefill !== undefined && { prefill }),
+        signal: signal ? AbortSignal.any([signal, late]) : late,
+      })
+      const answer = { text, finish, ...(usage && { usage }) }
+      this.#store.answered(number, key, request, answer, usage ? costOf(usage, prices) : worst)
+      this.#counts.answered++
+      this.#counts.input_tokens += usage?.input ?? 0
+      this.#counts.output_tokens += usage?.output ?? 0
+      if (!usage) this.#counts.usage_unknown++
+      return answer
+    } catch (error) {
+      this.#store.failed(
+        number,
+        error instanceof CallError ? error.failure : 'error',
+        !(error instanceof CallError) || error.charged,
+      )
+      if (error instanceof CallError) this.#note(error.failure, error)
+      throw error
+    } finally {
+      this.#reserved--
+      for (const wake of this.#waiting.splice(0)) wake()
+    }
+  }
+
+  /** @throws CapError where the cap leaves no room, and nothing under way here can make some */
+  async #reserve(key: string, worst: number): Promise<number> {
+    const { cap } = this.#options
+    const most = cap === undefined ? Number.POSITIVE_INFINITY : Math.floor(cap * NANO)
+    for (;;) {
+      const number = this.#store.reserve(key, worst, most)
+      if (number !== undefined) {
+        this.#reserved++
+        return number
+      }
+      if (this.#reserved === 0) {
+        const spent = this.#store.spending().spent / NANO
+        throw new CapError(
+          `the spending cap of ${cap} leaves no room: ${money(spent)} is spent or set aside (${this.#store.path}), the next call may cost ${money(worst / NANO)}; raise the cap to go on`,
+        )
+      }
+      await new Promise<void>(wake => this.#waiting.push(wake))
+    }
+  }
+
+  #note(kind: string, error: unknown): void {
+    const found = (this.#failures[kind] ??= { n: 0, first: (error as Error).message })
+    found.n++
+  }
+}
+
+/** An amount with four significant digits or two decimals, whichever says more. */
+export const money = (amount: number): string =>
+  amount === 0 || amount >= 1 ? amount.toFixed(2) : String(Number(amount.toPrecision(4)))
