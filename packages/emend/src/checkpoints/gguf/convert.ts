@@ -4,12 +4,15 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { DType } from '@emend/torch'
 import { EmendError } from '../../errors.js'
-import type { Decoder } from '../../models/index.js'
+import { type Decoder, mergeAdapter } from '../../models/index.js'
+import { writeAtomically } from '../../pipeline/atomic-file.js'
 import { parseTokenizerJson } from '../../text/tokenizer-json.js'
+import { refuseNonFinite } from '../finite.js'
 import { loadModel, saveModel } from '../hugging-face.js'
-import { readJson } from '../json-file.js'
+import { readJson, writeJson } from '../json-file.js'
+import { baseOfAdapter, isAdapter, loadAdapter } from '../peft.js'
 import type { WrittenType } from './quantize.js'
-import { loadGguf, openGguf } from './read.js'
+import { loadGgufWeights, openGguf } from './read.js'
 import { type TokenizerFiles, tokenizerFiles } from './vocabulary.js'
 import { saveGguf } from './write.js'
 
@@ -36,7 +39,7 @@ const WRITTEN: Readonly<Record<StoredType, WrittenType>> = { f32: 'F32', f16: 'F
 export const isGguf = (path: string): boolean => path.toLowerCase().endsWith('.gguf')
 
 /**
- * Converts a model with its tokenizer and chat template.
+ * Converts a model with its tokenizer and chat template. An adapter's folder is merged into the weights that it names.
  * @returns what was written
  * @throws EmendError naming the file and what cannot be read or has no place in the other format
  */
@@ -51,16 +54,16 @@ export async function convertModel(
   if (to === 'hf' && type === 'q8_0') {
     throw new EmendError('q8_0: a Hugging Face folder holds f32, f16 or bf16 numbers; give one of these as the type')
   }
-  const loaded = isGguf(source) ? await fromFile(source, to, type) : await fromFolder(source)
-  const { model, tokenizer, stored } = loaded
+  const { model, tokenizer, stored, carryFrom } = await load(source, to, type)
   try {
+    refuseNonFinite(model.parameters(), source)
     const chosen = type ?? (to === 'gguf' && stored === 'f32' ? 'f16' : stored)
     if (to === 'gguf') {
       saveGguf(destination, model, tokenizer(), { type: WRITTEN[chosen], name: nameOf(source) })
     } else {
       const dtype = DTYPES[chosen as keyof typeof DTYPES]
-      await saveModel(destination, model, { dtype, ...(!isGguf(source) && { carryFrom: source }) })
-      loaded.save?.(destination)
+      await saveModel(destination, model, { dtype, ...(carryFrom !== undefined && { carryFrom }) })
+      if (carryFrom === undefined) saveTokenizer(destination, tokenizer())
     }
     let parameters = 0
     for (const tensor of model.stateDict().values()) parameters += tensor.numel
@@ -77,29 +80,43 @@ interface Loaded {
   /** what the source holds */
   readonly stored: StoredType
   tokenizer(): TokenizerFiles
-  /** writes the tokenizer where it is not carried over as it is */
-  save?(folder: string): void
+  /** the folder whose other files belong to the model */
+  readonly carryFrom?: string
 }
 
-async function fromFolder(folder: string): Promise<Loaded> {
-  const { model } = await loadModel(folder, { dtype: 'auto' })
+const load = (source: string, to: ModelFormat, type: StoredType | undefined): Promise<Loaded> =>
+  isGguf(source) ? fromFile(source, to, type) : isAdapter(source) ? fromAdapter(source) : fromFolder(source, 'auto')
+
+async function fromFolder(folder: string, dtype: DType | 'auto'): Promise<Loaded> {
+  const { model } = await loadModel(folder, { dtype })
   const stored = (Object.keys(DTYPES) as (keyof typeof DTYPES)[]).find(key => DTYPES[key] === model.dtype) ?? 'f32'
-  return { model, stored, tokenizer: () => readTokenizerFiles(folder) }
+  return { model, stored, tokenizer: () => readTokenizerFiles(folder), carryFrom: folder }
 }
 
 async function fromFile(path: string, to: ModelFormat, type: StoredType | undefined): Promise<Loaded> {
-  const { header, type: most } = openGguf(path)
-  const stored: StoredType = most === 'F16' ? 'f16' : most === 'BF16' ? 'bf16' : 'f32'
+  const opened = openGguf(path)
+  const stored: StoredType = opened.type === 'F16' ? 'f16' : opened.type === 'BF16' ? 'bf16' : 'f32'
   // Only where the numbers end up in two bytes anyway may they pass through two.
   const target = type ?? stored
   const dtype = to === 'hf' && target !== 'q8_0' ? DTYPES[target] : 'float32'
-  const { model, tokenizer } = await loadGguf(path, { dtype })
-  return {
-    model,
-    stored,
-    tokenizer: () => tokenizerFiles(header),
-    save: (folder: string) => tokenizer.save(folder),
+  return { model: loadGgufWeights(opened, { dtype }), stored, tokenizer: () => tokenizerFiles(opened.header) }
+}
+
+/** The base that an adapter names, with the adapter merged into it, in float32. */
+async function fromAdapter(folder: string): Promise<Loaded> {
+  const path = baseOfAdapter(folder) as string
+  const base = isGguf(path) ? await fromFile(path, 'hf', 'f32') : await fromFolder(path, 'float32')
+  try {
+    const adapted = loadAdapter(folder, base.model)
+    return { ...base, model: mergeAdapter(adapted) }
+  } finally {
+    base.model.dispose()
   }
+}
+
+function saveTokenizer(folder: string, { json, config }: TokenizerFiles): void {
+  writeAtomically(join(folder, 'tokenizer.json'), JSON.stringify(json))
+  writeJson(folder, 'tokenizer_config.json', config)
 }
 
 /** The tokenizer's files of a folder; a chat template may stand in one of its own. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory, noGrad, scope, tensor } from '@emend/torch'
 import { afterAll, describe, expect, it } from 'vitest'
+import { LanguageModel } from '../../language-model.js'
 import { createDecoder, type Decoder, decoderConfig } from '../../models/index.js'
 import { loadModel } from '../index.js'
 import { golden } from './goldens.fixture.js'
@@ -105,6 +106,36 @@ describe('architectures', () => {
       expect(readBytes(back, ours.tensors.get(name)!), name).toEqual(readBytes(golden('qwen3'), tensor))
     expect(tokenizerFiles(ours)).toEqual(tokenizerFiles(theirs))
     expect(ours.metadata.get('general.name')).toBe('out')
+  })
+
+  it('an adapter is merged into the weights that it names', async () => {
+    const base = await LanguageModel.load(golden('llama3'))
+    const adapted = base.adapted({ rank: 2, alpha: 4, targets: ['q_proj', 'up_proj'] }, 3)
+    // B starts as zeros; with ones, W grows by α/r times the sum of A's rows: the same in each of its own rows.
+    scope(() =>
+      noGrad(() => adapted.decoder.trainable().forEach((w, name) => void (/lora_B|\.b$/.test(name) && w.fill_(1)))),
+    )
+    await adapted.save(join(folder, 'adapter'))
+    const merged = join(folder, 'merged.gguf')
+    await convertModel(join(folder, 'adapter'), merged, { type: 'f32' })
+    const { model } = await loadGguf(merged)
+    const [before, after] = [base.decoder.stateDict(), model.stateDict()]
+    for (const [name, weight] of after) {
+      const change = weight.sub(before.get(name)!)
+      if (!/q_proj|up_proj/.test(name)) expect(change.abs().max().item(), name).toBe(0)
+      else {
+        expect(change.abs().max().item(), name).toBeGreaterThan(0.1)
+        expect(
+          change
+            .sub(change.narrow(0, 0, 1))
+            .abs()
+            .max()
+            .item(),
+          name,
+        ).toBeLessThan(1e-5)
+      }
+    }
+    model.dispose()
   })
 
   it('F16 numbers are those of the source, rounded once, in a file and in a folder alike', async () => {

@@ -8,6 +8,6 @@ export {
   readTokenizerFiles,
   type StoredType,
 } from './convert.js'
-export { type GgufModel, loadGguf, openGguf } from './read.js'
+export { type GgufModel, type LoadGgufOptions, loadGguf, loadGgufWeights, openGguf } from './read.js'
 export { type TokenizerFiles, tokenizerFiles } from './vocabulary.js'
 export { type SaveGgufOptions, saveGguf } from './write.js'

@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { type Device, type DType, noGrad, scope, tensor } from '@emend/torch'
 import { EmendError } from '../../errors.js'
 import { Decoder, type DecoderConfig } from '../../models/index.js'
-import { Tokenizer } from '../../text/index.js'
+import type { Tokenizer } from '../../text/index.js'
 import { readConfig } from './architectures.js'
 import { type GgufHeader, readGgufHeader } from './header.js'
 import { DIVISORS } from './rope-scaling.js'
@@ -56,19 +56,35 @@ export function openGguf(path: string): GgufModel {
   return { header, config, rows, type: most![0] }
 }
 
+export interface LoadGgufOptions {
+  readonly device?: Device
+  /** converts the weights; default float32, whatever the file holds */
+  readonly dtype?: DType
+}
+
 /**
- * Loads a model from a GGUF file, the weights converted from whatever the file holds, tensor by tensor.
- * @param options.dtype of the weights; default float32
+ * Loads a model and its tokenizer from a GGUF file.
  * @throws EmendError naming the file, and the key or tensor that is missing, wrong or not supported
  */
 export async function loadGguf(
   path: string,
-  options: { readonly device?: Device; readonly dtype?: DType } = {},
+  options: LoadGgufOptions = {},
 ): Promise<{ model: Decoder; config: DecoderConfig; tokenizer: Tokenizer }> {
-  const { header, config, rows } = openGguf(path)
-  const { json, config: settings } = tokenizerFiles(header)
+  const opened = openGguf(path)
+  const { json, config: settings } = tokenizerFiles(opened.header)
+  // Where only weights are read, the native library of tokenizers need not be there.
+  const { Tokenizer } = await import('../../text/index.js')
   const tokenizer = Tokenizer.parse(JSON.stringify(json), { where: path, config: settings })
-  const model = new Decoder(config, { device: options.device ?? 'cpu', dtype: options.dtype ?? 'float32' })
+  return { model: loadGgufWeights(opened, options), config: opened.config, tokenizer }
+}
+
+/** The decoder alone; the weights are converted tensor by tensor from whatever the file holds. */
+export function loadGgufWeights(
+  { header, config, rows }: GgufModel,
+  { device = 'cpu', dtype = 'float32' }: LoadGgufOptions = {},
+): Decoder {
+  const { path } = header
+  const model = new Decoder(config, { device, dtype })
   const file = openSync(path, 'r')
   try {
     const state = model.stateDict()
@@ -91,5 +107,5 @@ export async function loadGguf(
   } finally {
     closeSync(file)
   }
-  return { model, config, tokenizer }
+  return model
 }
