@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import type { Device, DType } from '@emend/torch'
 import { z } from 'zod'
 import { refuseNonFinite } from '../checkpoints/finite.js'
+import { isGguf, loadGgufWeights, openGguf } from '../checkpoints/gguf/index.js'
 import {
   type AdapterBase,
   baseOfAdapter,
   isAdapter,
-  type LoadOptions,
   loadModel,
   loadScalarAdapter,
   loadScalarModel,
@@ -113,8 +113,10 @@ export class RewardModel {
   }
 }
 
-const decoderOf = async (base: AdapterBase | string, o: LoadOptions) =>
-  typeof base === 'string' ? (await loadModel(base, o)).model : base.decoder
+async function decoderOf(base: AdapterBase | string, o: { device?: Device; dtype?: DType }) {
+  if (typeof base !== 'string') return base.decoder
+  return isGguf(base) ? loadGgufWeights(openGguf(base), o) : (await loadModel(base, o)).model
+}
 
 /** What a reward model says of one response. */
 export interface Read {
