@@ -62,7 +62,7 @@ export interface ImportedAs {
 }
 
 /** Entries a transaction: large enough to be quick, small enough that others get their turn and memory stays flat. */
-const BATCH = { entries: 4000, characters: 1 << 23 }
+const BATCH = { entries: 20_000, characters: 1 << 24 }
 
 /**
  * Imports a file. Importing it again, or again after it was cut short, changes nothing; a record that stands twice in a file is

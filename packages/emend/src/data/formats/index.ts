@@ -12,6 +12,7 @@ import { hhRlhf } from './hh-rlhf.js'
 import { langfuse } from './langfuse.js'
 import { nemoRl } from './nemo-rl.js'
 import { responses } from './responses.js'
+import { rlLoggingBoard } from './rl-logging-board.js'
 import { tokenLabels } from './token-labels.js'
 import { trlImplicit, trlPreference } from './trl.js'
 import { ultrafeedback } from './ultrafeedback.js'
@@ -34,6 +35,7 @@ export const formats: readonly Format[] = [
   responses,
   tokenLabels,
   verl,
+  rlLoggingBoard,
 ]
 
 /** A format by its name. @throws UsageError naming those there are */

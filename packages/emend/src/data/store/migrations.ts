@@ -9,7 +9,7 @@ export const migrations: Record<string, Migration> = {
       const table = (name: string, columns: Record<string, ColumnDataType | '!text' | '!integer'>) => {
         let made = db.schema
           .createTable(name)
-          .addColumn('n', 'integer', column => column.primaryKey().autoIncrement())
+          .addColumn('n', 'integer', column => column.primaryKey())
           .addColumn('id', 'text', column => column.notNull().unique())
         for (const [column, type] of Object.entries(columns)) {
           const required = type === '!text' || type === '!integer'
@@ -74,7 +74,7 @@ export const migrations: Record<string, Migration> = {
         .execute()
       await db.schema
         .createTable('acts')
-        .addColumn('n', 'integer', column => column.primaryKey().autoIncrement())
+        .addColumn('n', 'integer', column => column.primaryKey())
         .addColumn('item', 'text', column => column.notNull())
         .addColumn('annotator', 'text', column => column.notNull())
         .addColumn('act', 'text', column => column.notNull())

@@ -35,7 +35,7 @@ it('hands out every item once, in order, as it was put in', async () => {
   const first = await store.claim('ada')
   expect(first).toEqual({
     ...ITEMS[0],
-    id: expect.stringMatching(/^[0-9a-f]{64}$/),
+    id: expect.stringMatching(/^[0-9a-f]{32}$/),
     status: 'claimed',
     annotator: 'ada',
     leaseUntil: '2026-03-01T12:10:00.000Z',
@@ -51,7 +51,7 @@ it('an edit: stored with its operations, and the same when it is submitted again
   const { id } = (await store.claim('ada'))!
   const edit = await store.submit(id, 'ada', { final: 'It was sent.', reasons: ['grammar'], seconds: 4.5 })
   expect(edit).toEqual({
-    id: expect.stringMatching(/^[0-9a-f]{64}$/),
+    id: expect.stringMatching(/^[0-9a-f]{32}$/),
     prompt: 'Where is it?',
     draft: 'It were sent.',
     final: 'It was sent.',

@@ -1,4 +1,4 @@
-/** The tables of a store, as Kysely types them. Times are ISO 8601 in UTC; ids are SHA-256 of content, in hexadecimal. */
+/** The tables of a store, as Kysely types them. Times are ISO 8601 in UTC; ids are made from content, see `identity.ts`. */
 
 import type { Generated } from 'kysely'
 
