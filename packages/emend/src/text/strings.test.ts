@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { TokenizedText } from '@emend/edits'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { openGguf, tokenizerFiles } from '../checkpoints/gguf/index.js'
+import { smolLm2 } from '../checkpoints/gguf/smollm2.fixture.js'
 import { BYTE_CHARACTERS } from './byte-level.js'
 import { testData } from './test-data.js'
 import { Tokenizer } from './tokenizer.js'
@@ -22,11 +24,17 @@ const ids = read('ids.json') as Record<string, Golden>
 const digest = (encoded: TokenizedText) => createHash('sha256').update(encoded.ids.join(',')).digest('hex').slice(0, 12)
 const own = (name: string) => new URL(`${name}/tokenizer.json`, goldens).pathname
 
+/** The tokenizer that a GGUF file describes. */
+function ofGguf(path: string): Tokenizer {
+  const { json, config } = tokenizerFiles(openGguf(path).header)
+  return Tokenizer.parse(JSON.stringify(json), { where: path, config })
+}
+
 /** Each with its spelling of a text's bytes; undefined where a text goes through a normaliser or `<unk>` and is checked by text. */
 const tokenizers: Record<string, { path: string | undefined; bytes: boolean }> = {
   gpt2: { path: testData('tokenizers', 'gpt2', 'tokenizer.json'), bytes: true },
   minimind: { path: testData('tokenizers', 'minimind', 'tokenizer.json'), bytes: true },
-  smollm2: { path: testData('tokenizers', 'smollm2', 'tokenizer.json'), bytes: true },
+  smollm2: { path: smolLm2(), bytes: true },
   'byte-level': { path: own('byte-level'), bytes: true },
   'byte-fallback': { path: own('byte-fallback'), bytes: true },
   unigram: { path: own('unigram'), bytes: false },
@@ -40,7 +48,7 @@ for (const [name, { path, bytes }] of Object.entries(tokenizers)) {
     let tokenizer: Tokenizer
     let encoded: TokenizedText[]
     beforeAll(async () => {
-      tokenizer = await Tokenizer.load(path!)
+      tokenizer = path!.endsWith('.gguf') ? ofGguf(path!) : await Tokenizer.load(path!)
       encoded = await tokenizer.encodeBatch(texts)
     })
 
