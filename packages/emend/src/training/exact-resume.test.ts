@@ -13,7 +13,14 @@ import { readMetrics } from '../pipeline/run-folder.js'
 import { algorithmNames, digestsOf, runTiny } from './tiny-runs.fixture.js'
 
 const root = mkdtempSync(join(tmpdir(), 'emend-resume-'))
-const stepsOf: Readonly<Record<string, number>> = { sft: 16, reward: 16, dpo: 16, ppo: 12 }
+const stepsOf: Readonly<Record<string, number>> = {
+  sft: 16,
+  reward: 16,
+  dpo: 16,
+  ppo: 12,
+  'sft, bfloat16': 16,
+  'ppo, lora': 12,
+}
 const expected = new Map<string, Record<string, unknown>>()
 const msPerStep = new Map<string, number>()
 let folders = 0
@@ -40,7 +47,7 @@ beforeAll(async () => {
       rollupOptions: { external: [engine, /^tokenizers/], output: { entryFileNames: 'child.mjs' } },
     },
   })
-})
+}, 120_000)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 interface Moment {

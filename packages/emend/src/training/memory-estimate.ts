@@ -75,17 +75,13 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
   return { ...estimate, total: sum - Math.min(estimate.layer, logits) }
 }
 
-/** Bytes of the weights of modules, each tensor once, and how many of the numbers are trained. */
-export function weightsIn(modules: Iterable<Module>): { weights: number; trained: number } {
+/** Bytes of the weights of modules, each tensor once. */
+export function weightsIn(modules: Iterable<Module>): number {
   const tensors = new Set<Tensor>()
   for (const module of modules) for (const tensor of module.parameters().values()) tensors.add(tensor)
   let weights = 0
-  let trained = 0
-  for (const tensor of tensors) {
-    weights += tensor.numel * bytesOf(tensor.dtype)
-    if (tensor.requiresGrad) trained += tensor.numel
-  }
-  return { weights, trained }
+  for (const tensor of tensors) weights += tensor.numel * bytesOf(tensor.dtype)
+  return weights
 }
 
 /** A row of what a model would take: `emend inspect` prints them. */

@@ -41,7 +41,8 @@ export function planMemory(plan: MemoryPlan, run: Run): { readonly tokens: numbe
   const [trained] = models
   const question = (tokens: number): MemoryQuestion => ({
     config: trained.config,
-    ...weightsIn(models),
+    weights: weightsIn(models),
+    trained: trainers.reduce((sum, trainer) => sum + trainer.size, 0),
     dtype: trained.dtype,
     tokens,
     adapter: trained.model.adapter !== undefined,

@@ -12,7 +12,7 @@ import { dpo, dpoConfig } from '../algorithms/dpo.js'
 import { ppo } from '../algorithms/ppo.js'
 import { rewardConfig, trainReward } from '../algorithms/reward.js'
 import { sft, sftConfig } from '../algorithms/sft.js'
-import { scalarFrom } from '../models/index.js'
+import { adaptedDecoder, adaptedScalar, scalarFrom } from '../models/index.js'
 import { metricsDigest } from '../pipeline/run-folder.js'
 import { RewardModel } from '../rewards/reward-model.js'
 import { Run, type RunOptions } from './run.js'
@@ -45,6 +45,24 @@ const algorithms: Readonly<Record<string, (run: Run) => Promise<void>>> = {
       3,
       run,
     ),
+  'sft, bfloat16': run =>
+    sft(
+      tinyDecoder().to('bfloat16'),
+      tinyExamples(40),
+      sftConfig.parse({ epochs: 2, batch_size: 5, warmup_steps: 4, micro_batch_tokens: 'auto', recompute: true }),
+      3,
+      run,
+    ),
+  'ppo, lora': run => {
+    const base = tinyDecoder()
+    const lora = { rank: 2, alpha: 4, targets: ['all-linear'] }
+    return ppo(
+      tinyParts(adaptedDecoder(base, lora, 5), { reference: base, value: adaptedScalar(base, lora, 6) }),
+      tinyPpo({ steps: 12, learning_rate: 3e-3, kl_coef: 0.2, micro_batch_tokens: 'auto' }),
+      3,
+      run,
+    )
+  },
   ppo: run =>
     ppo(
       tinyParts(tinyDecoder(), {

@@ -73,8 +73,8 @@ export const goodShare: PaidReward = ({ responses }) =>
 export function tinyParts(policy: Decoder = tinyDecoder(), parts: Partial<PpoParts> = {}): PpoParts {
   return {
     policy,
-    reference: cloneDecoder(policy),
-    value: valueFrom(policy),
+    reference: parts.reference ?? cloneDecoder(policy),
+    value: parts.value ?? valueFrom(policy),
     prompts: tinyPrompts(10),
     reward: goodShare,
     eos: policy.config.eos,

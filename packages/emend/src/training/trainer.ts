@@ -68,6 +68,11 @@ export class Trainer implements Stateful {
     })
   }
 
+  /** How many numbers are trained. */
+  get size(): number {
+    return [...this.#parameters.values()].reduce((sum, weight) => sum + weight.numel, 0)
+  }
+
   /** The most bytes that tensors were seen to hold between a forward pass and its backward pass, or after it. */
   get peakBytes(): number {
     return this.#peak
