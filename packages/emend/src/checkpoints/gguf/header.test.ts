@@ -99,6 +99,16 @@ describe('a file that lies or is cut off', () => {
     expect(await refusal()).toContain(message)
   })
 
+  it('scaling by keys: linear, and none where the factor is 1', () => {
+    const scaling = (factor: number) => {
+      const metadata = { 'llama.rope.scaling.type': 'linear', 'llama.rope.scaling.factor': factor }
+      changed(golden('llama'), path, { metadata })
+      return openGguf(path).config.ropeScaling
+    }
+    expect(scaling(4)).toEqual({ type: 'linear', factor: 4 })
+    expect(scaling(1)).toBe(null)
+  })
+
   it('a folder, and what is not there', () => {
     expect(() => openGguf(folder)).toThrow('not a file, expected a GGUF file')
     expect(() => openGguf(join(folder, 'none.gguf'))).toThrow('none.gguf: cannot be read: ENOENT')

@@ -145,7 +145,10 @@ class Reader {
     const value = this.#window.readBigUInt64LE(this.#take(8, what))
     const room = Math.floor((this.size - this.position) / each)
     if (value > BigInt(room)) {
-      this.fail(`${what}: got ${value}, but the ${this.size - this.position} bytes that are left hold at most ${room}`)
+      const left = this.size - this.position
+      this.fail(
+        `${what}: got ${value}, but the ${left} bytes that are left hold at most ${room}: the file is cut off or damaged`,
+      )
     }
     return Number(value)
   }
