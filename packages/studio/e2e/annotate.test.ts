@@ -43,7 +43,7 @@ describe.skipIf(!browserPath)('editing in the browser', () => {
     await mend(page)
     expect(await page.locator('del.deleted').allTextContents()).toEqual(['were'])
     expect(await page.locator('ins.inserted').allTextContents()).toEqual(['was'])
-    expect(await page.locator('[data-ratio]').textContent()).toBe('0.14') // 2 of 14 words
+    await page.waitForSelector('[data-ratio]:text-is("0.14")') // 2 of 14 words
     await page.keyboard.press('Alt+r')
     expect(await page.locator('ins.inserted').count()).toBe(0)
     await page.keyboard.press('Control+z')

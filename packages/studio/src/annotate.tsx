@@ -2,7 +2,7 @@
 
 import { isolateHistory } from '@codemirror/commands'
 import type { EditorView } from '@codemirror/view'
-import { checkEdit, type EditCheck, type Prompt } from '@emend/edits'
+import { checkEdit, type Prompt, wordEditRatio } from '@emend/edits'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Item } from './api'
 import type { Desk, DeskState } from './desk'
@@ -11,6 +11,9 @@ import { Heats } from './heat'
 import { type Action, asked, keyOf, tagKey } from './keys'
 import type { Edited } from './red-lines'
 import { Marked } from './visible'
+
+/** An edit that changes less can be no rewrite, which takes long to find out. */
+const REWRITE = 0.4
 
 export interface AnnotateProps {
   readonly desk: Desk
@@ -59,18 +62,27 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
   const { reasons, deciding, lost } = state
   const readOnly = item.wholeLength !== undefined
   const view = useRef<EditorView>(null)
-  const [check, setCheck] = useState<EditCheck>()
-  const [changes, setChanges] = useState(0)
+  const [measured, setMeasured] = useState<Measured>({ ratio: 0, changes: 0, rewrite: false })
+  const latest = useRef<Edited>(undefined)
   const [shown, setShown] = useState({ preferred: false, heat: false, deleted: true })
   const [why, setWhy] = useState(false)
   const [read, setRead] = useState(desk.text)
   const flip = (part: keyof typeof shown) => setShown(before => ({ ...before, [part]: !before[part] }))
 
-  const onEdit = ({ final, ops }: Edited) => {
-    desk.type(final)
-    setCheck(checkEdit({ draft: item.response, final, ops }, { maxRatio: studio.budget }))
-    setChanges(ops.length)
-    if (shown.heat) setRead(final)
+  const onEdit = (edited: Edited) => {
+    desk.type(edited.final)
+    // Measured once a frame, when the red lines are drawn: a keystroke does not wait for it.
+    if (!latest.current) requestAnimationFrame(measure)
+    latest.current = edited
+  }
+  const measure = () => {
+    const { final, ops } = latest.current!
+    latest.current = undefined
+    const ratio = wordEditRatio(item.response, final, ops)
+    const rewrite =
+      ratio > REWRITE && checkEdit({ draft: item.response, final, ops }).flags.includes('shares-too-little')
+    setMeasured({ ratio, changes: ops.length, rewrite })
+    setRead(final)
   }
   const toEditor = () => view.current?.focus()
 
@@ -152,7 +164,7 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
         </p>
       </section>
       {lost && <Lost desk={desk} />}
-      <Ratio check={check} changes={changes} budget={studio.budget} />
+      <Ratio {...measured} budget={studio.budget} />
       <fieldset class="tags">
         <legend>What was wrong</legend>
         {studio.reasons.map((reason, i) => (
@@ -162,13 +174,13 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
         ))}
       </fieldset>
       <div class="actions">
-        {button('submit', 'Submit', { primary: true, disabled: readOnly || changes === 0 })}
+        {button('submit', 'Submit', { primary: true, disabled: readOnly || measured.changes === 0 })}
         {button('no-edit', 'No edit needed')}
         {button('cannot', 'Cannot be fixed')}
         {button('skip', 'Skip')}
         <span class="gap" />
         {button('undo', 'Undo last')}
-        {button('reset', 'Reset', { disabled: readOnly || changes === 0 })}
+        {button('reset', 'Reset', { disabled: readOnly || measured.changes === 0 })}
       </div>
       <div class="views">
         {item.preferred !== undefined && (
@@ -244,8 +256,14 @@ const PromptText = ({ prompt }: { prompt: Prompt }) =>
     </ol>
   )
 
-function Ratio({ check, changes, budget }: { check: EditCheck | undefined; changes: number; budget: number }) {
-  const ratio = check?.ratio ?? 0
+/** How much an edit changes. */
+interface Measured {
+  readonly ratio: number
+  readonly changes: number
+  readonly rewrite: boolean
+}
+
+function Ratio({ ratio, changes, rewrite, budget }: Measured & { budget: number }) {
   const over = ratio > budget
   return (
     <div class={over ? 'ratio over' : 'ratio'}>
@@ -257,7 +275,7 @@ function Ratio({ check, changes, budget }: { check: EditCheck | undefined; chang
         <b data-ratio={ratio}>{ratio.toFixed(2)}</b> of the words changed, in {changes}{' '}
         {changes === 1 ? 'place' : 'places'}
         {over && `. Over the budget of ${budget}: is this still a small edit?`}
-        {check?.flags.includes('shares-too-little') && !over && '. This is a rewrite.'}
+        {rewrite && ' It is a rewrite.'}
       </p>
     </div>
   )
