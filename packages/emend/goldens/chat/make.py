@@ -1,10 +1,12 @@
 """Golden texts and ids of conversations by transformers' `apply_chat_template`, for chat-template.test.ts.
 
-    python make.py          writes chats.json; templates.json holds the templates, in the style of those that models have
+    python make.py [SMOLLM2]   writes chats.json, and smollm2.json from a folder that transformers wrote from the GGUF of SmolLM2; templates.json holds the templates, in the style of those that models have
 """
 import json
 import os
+import sys
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -22,23 +24,34 @@ CHATS = [
     [user("a < b | c > d [INST ] <| |>"), assistant("<b>bold</b> 100 % {{ x }} {% y %}")],
     [user("?"), assistant("")],
     [user("reason"), assistant("<think>\nlet me see\n</think>\n\nan answer"), user("more"), assistant("<think>\nagain\n</think>\n\nanother")],
+    [user("indent"), assistant("<think>\n\n  so\n\n</think>\n\n    code\n"), user("and"), assistant("\n  </think>\n \n  more")],
     [system("You are an editor."), user("Read the draft."), assistant("It is good.")],
 ]
 
-rows = []
-for name, template in templates.items():
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=os.path.join(here, "..", "tokenizers", template["tokenizer"], "tokenizer.json"),
-        clean_up_tokenization_spaces=False, **template["special_tokens"])
-    for i, chat in enumerate(CHATS):
+
+
+def rows_of(name, template, tokenizer_object):
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer_object, clean_up_tokenization_spaces=False, **template["special_tokens"])
+    rows = []
+    for chat in CHATS:
         for prompt in [False, True]:
-            try:
-                text = tokenizer.apply_chat_template(chat, chat_template=template["chat_template"], add_generation_prompt=prompt, tokenize=False)
-            except Exception as error:
-                rows.append({"template": name, "messages": chat, "prompt": prompt, "error": str(error)})
-                continue
+            text = tokenizer.apply_chat_template(chat, chat_template=template["chat_template"], add_generation_prompt=prompt, tokenize=False)
             ids = tokenizer.apply_chat_template(chat, chat_template=template["chat_template"], add_generation_prompt=prompt, tokenize=True)
-            rows.append({"template": name, "messages": chat, "prompt": prompt, "text": text, "ids": list(ids["input_ids"] if hasattr(ids, "keys") else ids)})
-with open(os.path.join(here, "chats.json"), "w") as file:
-    file.write("[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n")
-print(len(rows), sum("error" in row for row in rows))
+            ids = list(ids["input_ids"] if hasattr(ids, "keys") else ids)
+            rows.append({"template": name, "messages": chat, "prompt": prompt, "text": text, "ids": ids})
+    return rows
+
+
+def save(name, rows):
+    with open(os.path.join(here, name), "w") as file:
+        file.write("[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]\n")
+
+
+own = lambda template: Tokenizer.from_file(os.path.join(here, "..", "tokenizers", template["tokenizer"], "tokenizer.json"))
+save("chats.json", [row for name, template in templates.items() for row in rows_of(name, template, own(template))])
+if len(sys.argv) > 1:
+    file = json.load(open(os.path.join(sys.argv[1], "tokenizer.json")))
+    # transformers leaves out what the published file does with digits: each is a token.
+    digits = {"type": "Digits", "individual_digits": True}
+    file["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [digits, file["pre_tokenizer"]]}
+    save("smollm2.json", rows_of("smollm2", templates["smollm2"], Tokenizer.from_str(json.dumps(file))))

@@ -1,5 +1,10 @@
-import { tensor } from '@emend/torch'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { noGrad, tensor } from '@emend/torch'
 import { expect, it } from 'vitest'
+import { LanguageModel } from '../language-model.js'
+import { trainTokenizer } from '../text/index.js'
 import { refuseNonFinite } from './finite.js'
 
 it.each([Number.NaN, Number.POSITIVE_INFINITY])('names the first tensor that holds %s', bad => {
@@ -22,4 +27,17 @@ it('takes numbers whose sum alone is too large for their type', () => {
     ],
     'm',
   )
+})
+
+it('a model with such a weight is refused when it is loaded', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'emend-finite-'))
+  try {
+    const shape = { layers: 1, heads: 1, hiddenSize: 8, maxPositions: 16 }
+    const model = LanguageModel.create(await trainTokenizer(['x'], { vocabSize: 258 }), shape, 1)
+    noGrad(() => model.decoder.parameters().get('model.norm.weight')!.fill_(Number.NaN))
+    await model.save(folder)
+    await expect(LanguageModel.load(folder)).rejects.toThrow(`${folder}: model.norm.weight: holds NaN`)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

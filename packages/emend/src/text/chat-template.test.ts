@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { openGguf, tokenizerFiles } from '../checkpoints/gguf/index.js'
+import { smolLm2 } from '../checkpoints/gguf/smollm2.fixture.js'
 import { chatTemplates, type EncodedChat, encodeChat, type Message, renderChat } from './chat-template.js'
 import { testData } from './test-data.js'
 import { Tokenizer } from './tokenizer.js'
@@ -50,7 +52,7 @@ describe.each(Object.keys(templates))('%s', name => {
   const opensWithSpace = ({ messages }: Golden) => messages.some(m => m.role === 'assistant' && /^\s/.test(m.content))
 
   it("gives transformers' texts and ids", async () => {
-    expect(rows.length).toBe(18)
+    expect(rows.length).toBe(20)
     for (const row of rows) {
       const options = { addGenerationPrompt: row.prompt }
       const encoded = await encodeChat(tokenizer, row.messages, options)
@@ -251,6 +253,18 @@ describe('a template', () => {
       'message 1: expected {role, content} of text',
     )
   })
+})
+
+const gguf = smolLm2()
+it.skipIf(!gguf)("SmolLM2's own template and tokenizer, from its GGUF file: transformers' ids", async () => {
+  const { json, config } = tokenizerFiles(openGguf(gguf!).header)
+  const tokenizer = Tokenizer.parse(JSON.stringify(json), { config })
+  const rows = JSON.parse(readFileSync(new URL('chat/smollm2.json', goldens), 'utf8')) as Golden[]
+  for (const { messages, prompt, text, ids } of rows) {
+    const encoded = await encodeChat(tokenizer, messages, { addGenerationPrompt: prompt })
+    expect(encoded.text).toBe(text)
+    if (!messages.some(m => m.role === 'assistant' && /^\s/.test(m.content))) expect([...encoded.ids]).toEqual(ids)
+  }
 })
 
 const real = testData('tokenizers', 'minimind', 'tokenizer.json')

@@ -13,7 +13,33 @@ const LONGEST = 1 << 26
 // A string and no module, so that it runs the same from sources and from the compiled package.
 const WORKER = `
 const { parentPort, workerData } = require('node:worker_threads')
-const { Template } = require(workerData.jinja)
+const { Template, Interpreter, Environment, parse, tokenize } = require(workerData.jinja)
+
+// Python strips the characters it is told to, and white space only where it is told none; the library forgets to look.
+const text = new Interpreter(new Environment()).run(parse(tokenize('{{ "" }}')))
+const { constructor: StringValue } = text
+const { constructor: FunctionValue } = text.builtins.get('strip')
+const { get: builtins } = Object.getOwnPropertyDescriptor(StringValue.prototype, 'builtins')
+Object.defineProperty(StringValue.prototype, 'builtins', {
+  get() {
+    const known = builtins.call(this)
+    if (known.strips) return known
+    known.strips = true
+    for (const [name, left, right] of [['strip', true, true], ['lstrip', true, false], ['rstrip', false, true]]) {
+      const blank = known.get(name)
+      known.set(name, new FunctionValue((args, scope) => {
+        if (!(args[0] instanceof StringValue)) return blank.value(args, scope)
+        const told = new Set(args[0].value)
+        const all = [...this.value]
+        const from = left ? all.findIndex(one => !told.has(one)) : 0
+        const to = right ? all.findLastIndex(one => !told.has(one)) + 1 : all.length
+        return new StringValue(from < 0 ? '' : all.slice(from, to).join(''))
+      }))
+    }
+    return known
+  },
+})
+
 let source, template
 parentPort.on('message', ({ text, variables }) => {
   try {
