@@ -112,6 +112,12 @@ export function readConfig(header: GgufHeader): {
   readonly config: DecoderConfig
 } {
   const metadata = new Metadata(header)
+  const kind = metadata.optionalString('general.type') ?? 'model'
+  if (kind !== 'model') metadata.fail('general.type', `${JSON.stringify(kind)} is not supported, only whole models`)
+  const parts = metadata.whole('split.count', 0)
+  if (parts > 1) {
+    metadata.fail('split.count', `this is one of ${parts} files; join them by llama-gguf-split --merge`)
+  }
   const name = metadata.string('general.architecture')
   const architecture = ARCHITECTURES.find(each => each.name === name)
   if (!architecture) {

@@ -74,6 +74,8 @@ describe('a file that lies or is cut off', () => {
   const changes: [string, Parameters<typeof changed>[2], string][] = [
     ['no architecture', { metadata: { 'general.architecture': undefined } }, 'general.architecture: is missing'],
     ['another architecture', { metadata: { 'general.architecture': 'mamba' } }, 'general.architecture: "mamba" is not supported, only llama, qwen2'],
+    ['an adapter', { metadata: { 'general.type': 'adapter' } }, 'general.type: "adapter" is not supported, only whole models'],
+    ['one part of several', { metadata: { 'split.count': 3 } }, 'split.count: this is one of 3 files; join them'],
     ['a missing tensor', { shapes: { 'blk.1.ffn_up.weight': undefined } }, 'missing tensor blk.1.ffn_up.weight'],
     ['a tensor too many', { shapes: { 'blk.0.ffn_gate_exps.weight': [2, 2] } }, 'unexpected tensor blk.0.ffn_gate_exps.weight'],
     ['a wrong shape', { shapes: { 'blk.1.attn_k.weight': [32, 32] } }, 'tensor blk.1.attn_k.weight: got shape [32,32], expected [16,32]'],

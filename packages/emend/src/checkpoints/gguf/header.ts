@@ -39,6 +39,9 @@ const LONGEST_NAME = 65_535
 /** A nested array of arrays is legal; nobody writes one, and a lying file could nest without end. */
 const DEEPEST = 4
 const MOST_DIMENSIONS = 4
+/** Far above what a vocabulary needs; in a file of many gigabytes, a length that lies could otherwise pass for true. */
+const MOST_VALUES = 1 << 24
+const LONGEST_HEADER = 1 << 28
 
 /**
  * Reads and checks a header without touching the tensors. Nothing is allocated on the word of the file: counts and lengths
@@ -112,6 +115,7 @@ class Reader {
   readonly #window = Buffer.allocUnsafe(WINDOW)
   #from = 0
   #until = 0
+  #values = 0
 
   constructor(readonly path: string) {
     try {
@@ -164,6 +168,7 @@ class Reader {
   string(what: string, longest = Number.MAX_SAFE_INTEGER): string {
     const length = this.count(what, 1)
     if (length > longest) this.fail(`${what}: got a length of ${length}, expected at most ${longest}`)
+    if (length > LONGEST_HEADER) this.fail(`${what}: got a text of ${length} bytes, longer than any model's`)
     if (length <= WINDOW) {
       const at = this.#take(length, what)
       return this.#window.toString('utf8', at, at + length)
@@ -189,6 +194,8 @@ class Reader {
     if (depth === DEEPEST) this.fail(`metadata: ${key}: arrays are nested more than ${DEEPEST} deep`)
     const of = this.valueType(key)
     const length = this.count(key, LEAST_BYTES[of])
+    this.#values += length
+    if (this.#values > MOST_VALUES) this.fail(`metadata: ${key}: got ${length} values, more than any model has`)
     const values: Value[] = []
     for (let i = 0; i < length; i++) values.push(this.value(of, key, depth + 1))
     return values
@@ -257,6 +264,7 @@ class Reader {
     if (length > this.size - this.position) {
       this.fail(`${what}: the file ends after ${this.size} bytes, in the middle of its header; fetch it again`)
     }
+    if (this.position + length > LONGEST_HEADER) this.fail(`${what}: got a header longer than any model's`)
     if (this.position + length > this.#until) {
       this.#from = this.position
       this.#until = this.position

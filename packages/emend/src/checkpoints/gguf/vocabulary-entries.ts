@@ -63,9 +63,21 @@ export function vocabularyEntries({ json, config }: TokenizerFiles, model: Decod
   for (const [part, id] of special) {
     if (id !== null && id !== undefined) entries.push([`tokenizer.ggml.${part}_token_id`, 'uint32', id])
   }
-  const template = config['chat_template']
-  if (typeof template === 'string') entries.push(['tokenizer.chat_template', 'string', template])
-  return entries
+  return [...entries, ...templateEntries(config['chat_template'])]
+}
+
+/** A chat template, or a list of them by name. */
+function templateEntries(template: unknown): Entry[] {
+  if (typeof template === 'string') return [['tokenizer.chat_template', 'string', template]]
+  if (!Array.isArray(template)) return []
+  const listed = template as readonly { readonly name: string; readonly template: string }[]
+  const others = listed.filter(({ name }) => name !== 'default')
+  const one = listed.find(({ name }) => name === 'default')
+  return [
+    ...templateEntries(one?.template),
+    ['tokenizer.chat_templates', ['string'], others.map(({ name }) => name)],
+    ...others.map(({ name, template }): Entry => [`tokenizer.chat_template.${name}`, 'string', template]),
+  ]
 }
 
 const unwritable = (what: string) => new EmendError(`the tokenizer cannot be written as GGUF: ${what}`)
@@ -140,7 +152,10 @@ function sentencePiece(json: TokenizerJson, tokens: readonly string[], types: nu
   ]
 }
 
-/** Whether a space is put before a text; undefined where text is prepared in another way than SentencePiece does. */
+/**
+ * Whether a space is put before a text; undefined where text is prepared in another way than SentencePiece does. llama.cpp
+ * puts one behind every special token, too, which Hugging Face calls `always`; GGUF cannot say `first`.
+ */
 function spacePrefix(json: TokenizerJson): boolean | undefined {
   const flat = (part: unknown): Step[] => {
     if (!part) return []

@@ -106,6 +106,20 @@ describe('a byte-level vocabulary', () => {
     expect(() => entriesOf(files, 95)).toThrow("token 95 is outside the model's embedding table of 95")
   })
 
+  it('several chat templates keep their names', () => {
+    const named = (name: string) => ({ name, template: `{{ '${name}' }}` })
+    const config = { ...files.config, chat_template: [named('default'), named('tool_use'), named('rag')] }
+    const entries = entriesOf({ ...files, config }, 96)
+    expect(entries.get('chat_template')).toBe("{{ 'default' }}")
+    const header = readGgufHeader(golden('qwen2'))
+    const templates = [...entries].filter(([key]) => key.startsWith('chat_template'))
+    const metadata = new Map([
+      ...header.metadata,
+      ...templates.map(([key, value]) => [`tokenizer.${key}`, value] as const),
+    ])
+    expect(tokenizerFiles({ ...header, metadata: metadata as typeof header.metadata }).config).toEqual(config)
+  })
+
   it('what llama.cpp has no place for is refused', () => {
     const change = (part: object): TokenizerFiles => ({ ...files, json: { ...files.json, ...part } })
     const stripped = files.json.added_tokens!.map(token => ({ ...token, lstrip: true }))

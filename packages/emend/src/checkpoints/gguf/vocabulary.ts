@@ -71,7 +71,7 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
   const addEos = metadata.boolean('tokenizer.ggml.add_eos_token', false)
   const bos = vocabulary.token('bos')
   const eos = vocabulary.token('eos')
-  const template = metadata.optionalString('tokenizer.chat_template')
+  const template = chatTemplate(metadata)
   return {
     json: {
       version: '1.0',
@@ -98,6 +98,17 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
       unk_token: vocabulary.token('unknown') ?? null,
     },
   }
+}
+
+/** The chat template: one, or several by name as tokenizer_config.json lists them. */
+function chatTemplate(metadata: Metadata): string | { readonly name: string; readonly template: string }[] | undefined {
+  const one = metadata.optionalString('tokenizer.chat_template')
+  if (!metadata.has('tokenizer.chat_templates')) return one
+  const named = metadata.strings('tokenizer.chat_templates').map(name => ({
+    name,
+    template: metadata.string(`tokenizer.chat_template.${name}`),
+  }))
+  return [...(one === undefined ? [] : [{ name: 'default', template: one }]), ...named]
 }
 
 interface Vocabulary {

@@ -1,9 +1,9 @@
 /** Writes GGUF files: metadata and tensor list first, then each tensor as it is made; the file appears whole or not at all. */
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { syncFolder } from '../../pipeline/atomic-file.js'
+import { makeFolder, syncFolder } from '../../pipeline/atomic-file.js'
 import { ALIGNMENT, MAGIC, VALUE_TYPES, type ValueType } from './format.js'
 import { quantize, type WrittenType, writtenType } from './quantize.js'
 
@@ -48,7 +48,7 @@ export function writeGguf(path: string, entries: readonly Entry[], tensors: read
     offset += aligned((count / layout.elements) * layout.bytes)
   }
 
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     const file = openSync(temporary, 'wx')
