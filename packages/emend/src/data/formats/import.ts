@@ -16,7 +16,7 @@ import { openRows, type Row, type Shape } from './containers/container.js'
 import { detectFormat, LOOKED_AT } from './detect.js'
 import type { Entry } from './entry.js'
 import type { Columns, Format } from './format.js'
-import { formatOf } from './index.js'
+import { formatOf, formatWithColumns } from './index.js'
 
 /** How a file is imported. */
 export interface ImportOptions {
@@ -74,7 +74,8 @@ export async function importFile(store: Store, file: string, options: ImportOpti
   const { onBad = 'stop', redact, columns, signal } = options
   const { shape, rows } = await openRows(file)
   const { first, all } = await peeked(rows)
-  const format = options.format ? formatOf(options.format) : detectFormat(first, file)
+  const named = options.format ? formatOf(options.format) : columns && formatWithColumns(columns)
+  const format = named ?? detectFormat(first, file)
   if (!format.read) throw new DataError(`${format.name} is only written, not read`, { file })
   const writer = new BulkWriter(
     store.database,

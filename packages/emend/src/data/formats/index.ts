@@ -7,7 +7,7 @@ import { alpacafarmPreference } from './alpacafarm.js'
 import { draftFinal } from './draft-final.js'
 import { emend } from './emend.js'
 import { figa } from './figa.js'
-import type { Format } from './format.js'
+import type { Columns, Format } from './format.js'
 import { hhRlhf } from './hh-rlhf.js'
 import { langfuse } from './langfuse.js'
 import { nemoRl } from './nemo-rl.js'
@@ -43,6 +43,15 @@ export function formatOf(name: string): Format {
   const found = formats.find(format => format.name === name)
   if (found) return found
   throw new UsageError(`format ${name}: unknown; there are ${formats.map(format => format.name).join(', ')}`)
+}
+
+/** The format that has columns of these names. @throws UsageError if none has */
+export function formatWithColumns(columns: Columns): Format {
+  const names = Object.keys(columns)
+  const found = formats.find(format => names.every(name => format.columns?.includes(name)))
+  if (found) return found
+  const able = formats.flatMap(({ name, columns }) => (columns ? [`${name}: ${columns.join(', ')}`] : []))
+  throw new UsageError(`columns ${names.join(', ')}: no format has all of these; ${able.join('; ')}`)
 }
 
 export { type Container, openRows, type Shape } from './containers/container.js'

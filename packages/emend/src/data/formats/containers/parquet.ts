@@ -138,8 +138,9 @@ function typed(value: unknown, { element, children }: Node): unknown {
     return Object.fromEntries(
       children.map(child => [child.element.name, typed((value as Record<string, unknown>)[child.element.name], child)]),
     )
-  if (typeof value !== 'string') return value
   const { type, converted_type, logical_type } = element
+  if (typeof value === 'number' && type === 'INT64') return BigInt(value)
+  if (typeof value !== 'string') return value
   if (/^TIMESTAMP|^DATE$/.test(converted_type ?? logical_type?.type ?? '')) return new Date(value)
   if (type === 'INT64') return BigInt(value)
   const text = /UTF8|JSON|ENUM/.test(converted_type ?? '') || /STRING|JSON|ENUM/.test(logical_type?.type ?? '')

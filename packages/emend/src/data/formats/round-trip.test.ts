@@ -1,0 +1,254 @@
+/** Import → export in the same format gives back what came in; across formats what survives is what the table says. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { canonicalJson } from '../store/identity.js'
+import { Store } from '../store/index.js'
+import { openRows } from './containers/container.js'
+import { exportStore } from './export.js'
+import { type ImportOptions, importFile } from './import.js'
+import { formats } from './index.js'
+
+const goldens = fileURLToPath(new URL('../../../goldens/formats', import.meta.url))
+let folder: string
+let n = 0
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'emend-formats-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** A store with these files in it. */
+async function storeOf(files: readonly string[], options: ImportOptions = {}) {
+  const store = await Store.open(join(folder, `${n++}.db`))
+  const reports = []
+  for (const file of files) reports.push(await importFile(store, file, options))
+  return { store, reports }
+}
+
+async function records(path: string): Promise<unknown[]> {
+  const { rows } = await openRows(path)
+  const found: unknown[] = []
+  for await (const row of rows) {
+    if ('error' in row) throw row.error
+    found.push(row.value)
+  }
+  return found
+}
+
+const canonical = (values: readonly unknown[]) => values.map(canonicalJson)
+
+describe('the same format', () => {
+  it.each([
+    ['trl-preference.jsonl', 'trl-preference', 6],
+    ['trl-preference-implicit.jsonl', 'trl-preference-implicit', 5],
+    ['alpacafarm-preference.json', 'alpacafarm-preference', 3],
+    ['alpacaeval-outputs.json', 'alpacaeval-outputs', 2],
+    ['alpacaeval-annotations.json', 'alpacaeval-annotations', 3],
+    ['hh-rlhf.jsonl.gz', 'hh-rlhf', 3],
+    ['figa.json', 'figa', 3],
+    ['draft-final.jsonl', 'draft-final', 4],
+    ['iterater.jsonl', 'draft-final', 2],
+    ['responses.jsonl', 'responses', 4],
+    ['emend.jsonl', 'emend', 2],
+    ['trl-conversational.parquet', 'trl-preference', 3],
+    ['draft-final.parquet', 'draft-final', 2],
+  ])('%s is told to be %s and comes back equal, in order', async (name, format, count) => {
+    const file = join(goldens, name)
+    const { store, reports } = await storeOf([file])
+    expect(reports).toMatchObject([{ format, read: count, added: count, known: 0, setAside: {} }])
+    const out = join(folder, `${n}-${name}`)
+    expect(await exportStore(store, out, { format })).toEqual({ format, written: count, leftOut: {}, dropped: {} })
+    expect(canonical(await records(out))).toEqual(canonical(await records(file)))
+    expect((await openRows(out)).shape).toEqual((await openRows(file)).shape)
+    // Twice changes nothing.
+    expect(await importFile(store, file)).toMatchObject({ read: count, added: 0, known: count })
+    expect(await exportStore(store, out, { format })).toMatchObject({ written: count })
+    await store.close()
+  })
+
+  it('a CSV comes back byte for byte, with its own columns and delimiter', async () => {
+    const file = join(goldens, 'replies.csv')
+    const { store } = await storeOf([file])
+    const out = join(folder, 'replies.csv')
+    await exportStore(store, out, { format: 'draft-final' })
+    expect(readFileSync(out, 'utf8').replaceAll('\n', '\r\n').replaceAll('were\r\n', 'were\n')).toBe(
+      readFileSync(file, 'utf8'),
+    )
+    await store.close()
+  })
+
+  it('column names that were given are written again', async () => {
+    const file = join(folder, 'support.csv')
+    writeFileSync(file, 'question,sent,corrected,team\nWhere?,It were.,It was.,a\n')
+    const { store, reports } = await storeOf([file], {
+      columns: { prompt: 'question', draft: 'sent', final: 'corrected' },
+    })
+    expect(reports).toMatchObject([{ format: 'draft-final', added: 1 }])
+    const out = join(folder, 'support-again.csv')
+    await exportStore(store, out, { format: 'draft-final' })
+    expect(readFileSync(out, 'utf8')).toBe(readFileSync(file, 'utf8'))
+    const plain = join(folder, 'plain.jsonl')
+    await exportStore(store, plain, { format: 'draft-final', columns: { draft: 'd', final: 'f' } })
+    expect(await records(plain)).toEqual([{ d: 'It were.', f: 'It was.', team: 'a' }])
+    await store.close()
+  })
+
+  it('any record that is read at all comes back equal', async () => {
+    const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', ' ', '\n\nHuman: x\n\nAssistant: y'))
+    const turn = fc.record({ role: fc.constantFrom('user', 'assistant', 'system'), content: text })
+    const value = fc.oneof(text, fc.array(turn, { maxLength: 3 }), fc.constant(null), fc.double({ noNaN: true }))
+    const fields = ['prompt', 'chosen', 'rejected', 'draft', 'final', 'instruction', 'input', 'output', 'preference']
+    const more = [
+      'output_1',
+      'output_2',
+      'original_output',
+      'revised_output',
+      'generator',
+      'reasons',
+      'at',
+      '__proto__x',
+    ]
+    const record = fc.dictionary(fc.constantFrom(...fields, ...more), value, { minKeys: 2 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 8 }), async list => {
+        const file = join(folder, `${n++}.jsonl`)
+        writeFileSync(file, list.map(one => `${JSON.stringify(one)}\n`).join(''))
+        const kept = canonical(JSON.parse(JSON.stringify(list)) as unknown[])
+        for (const { name, read, write } of formats) {
+          if (!read || !write) continue
+          const { store, reports } = await storeOf([file], { format: name, onBad: 'reject' })
+          const out = join(folder, `${n}.out.jsonl`)
+          const { written, leftOut } = await exportStore(store, out, { format: name })
+          await store.close()
+          const bad = await rejected(`${file}.rejects.jsonl`, reports[0]!.rejected)
+          expect(written + Object.values(leftOut).reduce((a, b) => a + b, 0)).toBe(list.length - bad.length)
+          if (Object.keys(leftOut).length === 0)
+            expect(canonical(await records(out)), name).toEqual(kept.filter((_, i) => !bad.includes(i + 1)))
+        }
+      }),
+      { numRuns: 6 },
+    )
+  }, 60_000)
+})
+
+async function rejected(path: string, count: number): Promise<number[]> {
+  return count === 0 ? [] : ((await records(path)) as { line: number }[]).map(reject => reject.line)
+}
+
+describe('other formats', () => {
+  it('edits become preferences; what has no place there is counted by name', async () => {
+    const { store } = await storeOf([join(goldens, 'emend.jsonl')])
+    const out = join(folder, 'pairs.jsonl')
+    expect(await exportStore(store, out, { format: 'trl-preference' })).toEqual({
+      format: 'trl-preference',
+      written: 2,
+      leftOut: {},
+      dropped: { preferred: 1, reasons: 1, by: 2, at: 2, seconds: 1, ops: 2, sampled: 1, team: 1 },
+    })
+    expect(await records(out)).toEqual([
+      { prompt: 'Where?', chosen: 'It was sent.', rejected: 'It were sent.' },
+      {
+        prompt: [{ role: 'user', content: 'Q' }],
+        chosen: [{ role: 'assistant', content: 'a' }],
+        rejected: [{ role: 'assistant', content: 'ab' }],
+      },
+    ])
+    await store.close()
+  })
+
+  it('draws and conversations that a format cannot hold are left out, and said', async () => {
+    const files = ['alpacaeval-annotations.json', 'trl-preference.jsonl', 'draft-final.jsonl']
+    const { store } = await storeOf(files.map(name => join(goldens, name)))
+    const out = join(folder, 'left.json')
+    expect(await exportStore(store, out, { format: 'hh-rlhf', kind: 'preference' })).toEqual({
+      format: 'hh-rlhf',
+      written: 6,
+      leftOut: { 'neither response is preferred': 2, 'it has a system turn': 1 },
+      dropped: {
+        ...{ strength: 1, by: 1, generator_1: 1, generator_2: 1, time_per_example: 1, dataset: 1 },
+        ...{ score_chosen: 2, id: 2 },
+      },
+    })
+    expect((await records(out))[0]).toEqual({
+      chosen: '\n\nHuman: Q\n\nAssistant: b',
+      rejected: '\n\nHuman: Q\n\nAssistant: a',
+    })
+    expect((await exportStore(store, out, { format: 'alpacafarm-preference' })).leftOut).toEqual({
+      'its prompt is a conversation of several turns': 1,
+    })
+    expect((await exportStore(store, out, { format: 'figa' })).leftOut).toEqual({ 'figa holds no preferences': 9 })
+    await store.close()
+  })
+
+  it('Parquet for verl has its nested schema', async () => {
+    const { store } = await storeOf([join(goldens, 'emend.jsonl')])
+    const out = join(folder, 'verl.parquet')
+    await exportStore(store, out, { format: 'verl' })
+    expect((await records(out))[0]).toEqual({
+      data_source: 'emend',
+      prompt: [{ role: 'user', content: 'Where?' }],
+      ability: 'alignment',
+      reward_model: { style: 'rule', ground_truth: 'It was sent.' },
+      extra_info: { split: 'train', kind: 'edit', rejected: 'It were sent.' },
+    })
+    await store.close()
+  })
+})
+
+describe('read only', () => {
+  it.each([
+    ['ultrafeedback.jsonl', 'ultrafeedback', [[[{ role: 'user', content: 'Sky?' }], 'Blue.', 'Green.']]],
+    [
+      'nemo-rl.jsonl',
+      'nemo-rl',
+      [
+        [[{ role: 'user', content: 'Sky?' }], 'Blue.', 'Azure.'],
+        [[{ role: 'user', content: 'Sky?' }], 'Blue.', 'Green.'],
+        [[{ role: 'user', content: 'Sky?' }], 'Azure.', 'Green.'],
+      ],
+    ],
+  ])('%s: preferences', async (name, format, expected) => {
+    const { store, reports } = await storeOf([join(goldens, name)])
+    expect(reports[0]!.format).toBe(format)
+    const found = []
+    for await (const { prompt, chosen, rejected } of store.preferences()) found.push([prompt, chosen, rejected])
+    expect(found).toEqual(expected)
+    await store.close()
+  })
+
+  it('Langfuse: corrections of traces and of observations, in the shapes of both versions', async () => {
+    const { store, reports } = await storeOf([join(goldens, 'langfuse.jsonl')])
+    expect(reports).toMatchObject([{ format: 'langfuse', read: 3, added: 2, setAside: { 'no correction': 1 } }])
+    const found = []
+    for await (const { prompt, draft, final, by } of store.edits()) found.push([prompt, draft, final, by.name])
+    expect(found).toEqual([
+      ['Sky?', 'It be blue.', 'It is blue.', 'u1'],
+      [[{ role: 'user', content: '2?' }], 'thre', 'three', 'unknown'],
+    ])
+    await store.close()
+  })
+
+  it('Alpaca: instruction and input joined', async () => {
+    const { store, reports } = await storeOf([join(goldens, 'alpaca.json')])
+    expect(reports).toMatchObject([{ format: 'alpaca', added: 2 }])
+    const found = []
+    for await (const { prompt } of store.prompts()) found.push(prompt)
+    expect(found).toEqual(['Add.\n\n1 2', 'Greet.'])
+    await store.close()
+  })
+})
+
+it('fills the annotation queue, the preferred response beside the other', async () => {
+  const files = ['trl-preference.jsonl', 'alpacaeval-outputs.json'].map(name => join(goldens, name))
+  const { store, reports } = await storeOf(files, { queue: true })
+  expect(reports.map(report => [basename(report.file), report.queued])).toEqual([
+    ['trl-preference.jsonl', 5],
+    ['alpacaeval-outputs.json', 2],
+  ])
+  expect(await store.claim('ada')).toMatchObject({ prompt: 'The sky is', response: ' green.', preferred: ' blue.' })
+  await store.close()
+})
