@@ -214,4 +214,26 @@ describe.skipIf(!browserPath)('editing in the browser', () => {
     ])
     await studio.remove()
   })
+
+  it('lets an input method compose beside red lines, and draws them when it is done', async () => {
+    const studio = await startStudio([{ prompt: 'p', response: '今日は雨です。' }, ...items(1)])
+    const context = await fresh()
+    const page = await openWindow(context, studio.url)
+    await showing(page, '今日')
+    await page.keyboard.press('Control+Home')
+    for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Delete')
+    const client = await context.newCDPSession(page)
+    for (const text of ['h', 'は', 'はr', 'はれ']) {
+      await client.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length })
+      expect(await typed(page)).toBe(`今日は${text}です。`)
+    }
+    await client.send('Input.insertText', { text: '晴れ' })
+    await page.waitForSelector('ins.inserted:text-is("晴れ")')
+    expect(await page.locator('del.deleted').allTextContents()).toEqual(['雨'])
+    await page.keyboard.press('Control+Enter')
+    await showing(page, 'Reply 0')
+    expect((await editsOf(studio.store)).map(({ final }) => final)).toEqual(['今日は晴れです。'])
+    await studio.remove()
+  })
 })

@@ -178,9 +178,6 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
         {button('no-edit', 'No edit needed')}
         {button('cannot', 'Cannot be fixed')}
         {button('skip', 'Skip')}
-        <span class="gap" />
-        {button('undo', 'Undo last')}
-        {button('reset', 'Reset', { disabled: readOnly || measured.changes === 0 })}
       </div>
       <div class="views">
         {item.preferred !== undefined && (
@@ -188,6 +185,9 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
         )}
         {studio.reward && <Toggle on={shown.heat} label="Token rewards" action="heat" act={act} />}
         <Toggle on={shown.deleted} label="Deleted words" action="lines" act={act} />
+        <span class="gap" />
+        {button('undo', 'Undo last')}
+        {button('reset', 'Reset', { disabled: readOnly || measured.changes === 0 })}
       </div>
       {shown.preferred && item.preferred !== undefined && (
         <section class="preferred" aria-label="Preferred response">
