@@ -4,6 +4,7 @@ import { checkEdit, type Edit, makeEdit, parseEdit } from '@emend/edits'
 import { DataError } from '../errors.js'
 import { optionalText, promptField, type SourceRecord, textField, textsField } from './fields.js'
 import { countDuplicates, type OnBad, type ReadReport, readAll } from './reading.js'
+import { editRows } from './stored.js'
 
 /** What the columns of a file are called. */
 export interface EditColumns {
@@ -61,7 +62,7 @@ export interface EditsReport extends ReadReport<'unchanged' | 'empty' | 'over-bu
  * Each side is trimmed by itself: white space at the ends of a sentence is an accident of cutting a document, and an edit of
  * it alone is none. White space inside stays. Identical sides are set aside, and everything set aside is listed by line.
  *
- * @param path JSON Lines, or a JSON array in a `.json` file; `.gz` is unpacked
+ * @param path JSON Lines, or a JSON array in a `.json` file; `.gz` is unpacked; or a store (`emend import`, `emend studio`)
  * @returns the edits, and the line of each
  * @throws DataError naming file, line and field, with got and expected, at the first broken record (`onBad: 'stop'`)
  */
@@ -71,26 +72,31 @@ export async function readEdits(
 ): Promise<{ edits: Edit[]; lines: number[]; report: EditsReport }> {
   const { onBad = 'stop', keepEmpty = true, keepOverBudget = true, budget = 0.4 } = options
   const found = { unchanged: 0, empty: 0, overBudget: 0, trimmed: 0, repaired: 0 }
-  const { items, lines, report } = await readAll<Edit, 'unchanged' | 'empty' | 'over-budget'>(path, onBad, record => {
-    const { draft, final, trimmed, make } = sides(record, options)
-    if (trimmed) found.trimmed++
-    if (draft === final) {
-      found.unchanged++
-      return 'unchanged'
-    }
-    const empty = draft.trim() === '' || final.trim() === ''
-    if (empty) {
-      found.empty++
-      if (!keepEmpty) return 'empty'
-    }
-    const { edit, repaired } = make()
-    found.repaired += repaired
-    if (checkEdit(edit, { maxRatio: budget }).flags.includes('over-budget')) {
-      found.overBudget++
-      if (!keepOverBudget) return 'over-budget'
-    }
-    return edit
-  })
+  const { items, lines, report } = await readAll<Edit, 'unchanged' | 'empty' | 'over-budget'>(
+    path,
+    onBad,
+    record => {
+      const { draft, final, trimmed, make } = sides(record, options)
+      if (trimmed) found.trimmed++
+      if (draft === final) {
+        found.unchanged++
+        return 'unchanged'
+      }
+      const empty = draft.trim() === '' || final.trim() === ''
+      if (empty) {
+        found.empty++
+        if (!keepEmpty) return 'empty'
+      }
+      const { edit, repaired } = make()
+      found.repaired += repaired
+      if (checkEdit(edit, { maxRatio: budget }).flags.includes('over-budget')) {
+        found.overBudget++
+        if (!keepOverBudget) return 'over-budget'
+      }
+      return edit
+    },
+    editRows(path),
+  )
   return {
     edits: items,
     lines,

@@ -4,6 +4,7 @@ import { contentId, type Prompt } from '@emend/edits'
 import type { Preference } from '../evaluation/winrate.js'
 import { optionalText, presentField, promptField, type SourceRecord, textField, wrong } from './fields.js'
 import { countDuplicates, type OnBad, type ReadReport, readAll } from './reading.js'
+import { preferenceRows } from './stored.js'
 
 /** Two responses to one prompt, of which the first was preferred. */
 export interface PreferencePair {
@@ -31,7 +32,7 @@ export interface PreferencesReport extends ReadReport<'unchanged'> {
 
 /**
  * Reads preference pairs. Texts are taken as they stand, made well-formed.
- * @param path JSON Lines, or a JSON array in a `.json` file; `.gz` is unpacked
+ * @param path JSON Lines, or a JSON array in a `.json` file; `.gz` is unpacked; or a store (`emend import`, `emend studio`)
  * @throws DataError naming file, line and field at the first broken record (`onBad: 'stop'`, the default)
  */
 export async function readPreferences(
@@ -39,13 +40,18 @@ export async function readPreferences(
   options: { readonly columns?: PreferenceColumns; readonly onBad?: OnBad } = {},
 ): Promise<{ preferences: PreferencePair[]; lines: number[]; report: PreferencesReport }> {
   const { columns = { prompt: 'prompt', chosen: 'chosen', rejected: 'rejected' }, onBad = 'stop' } = options
-  const { items, lines, report } = await readAll<PreferencePair, 'unchanged'>(path, onBad, record => {
-    const prompt = promptField(record, columns.prompt)
-    const chosen = textField(record, columns.chosen).toWellFormed()
-    const rejected = textField(record, columns.rejected).toWellFormed()
-    if (chosen === rejected) return 'unchanged'
-    return { id: contentId(JSON.stringify(prompt), chosen, rejected), prompt, chosen, rejected }
-  })
+  const { items, lines, report } = await readAll<PreferencePair, 'unchanged'>(
+    path,
+    onBad,
+    record => {
+      const prompt = promptField(record, columns.prompt)
+      const chosen = textField(record, columns.chosen).toWellFormed()
+      const rejected = textField(record, columns.rejected).toWellFormed()
+      if (chosen === rejected) return 'unchanged'
+      return { id: contentId(JSON.stringify(prompt), chosen, rejected), prompt, chosen, rejected }
+    },
+    preferenceRows(path),
+  )
   return {
     preferences: items,
     lines,
