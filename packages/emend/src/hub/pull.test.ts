@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { runCli } from '../cli/run-cli.js'
 import { type PullOptions, pull } from './pull.js'
 import { resolveModel } from './resolve.js'
 
@@ -261,6 +262,39 @@ describe('pull', () => {
     expect((error as Error).message).toMatch(said)
     expect((error as Error).message).not.toContain('\n')
     expect(['EmendError', 'UsageError']).toContain((error as Error).name)
+  })
+})
+
+describe('emend pull', () => {
+  it('prints where the model is, at which commit, and goes by the environment', async () => {
+    vi.stubEnv('HF_HUB_CACHE', folder)
+    vi.stubEnv('HF_ENDPOINT', endpoint)
+    vi.stubEnv('HF_TOKEN', 'hf_secret')
+    let [out, log] = ['', '']
+    const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text, done?: unknown) => {
+      out += text
+      ;(done as (() => void) | undefined)?.()
+      return true
+    })
+    const stderr = vi.spyOn(process.stderr, 'write').mockImplementation(text => Boolean((log += text)))
+    try {
+      expect(await runCli(['pull', 'org/tiny', '--include', '*.gguf', '--json'])).toBe(0)
+      expect(JSON.parse(out)).toEqual({
+        repository: 'org/tiny',
+        revision: 'main',
+        commit: COMMIT,
+        folder: inCache('snapshots', COMMIT),
+        files: ['tiny.Q8_0.gguf'],
+        bytes: 8,
+      })
+      expect(log).toMatch(/^pull {2}0\.0 MiB {2}in .*1 files\n$/)
+      expect([...tokens]).toEqual(['Bearer hf_secret'])
+      expect(out + log).not.toContain('secret')
+    } finally {
+      stdout.mockRestore()
+      stderr.mockRestore()
+      vi.unstubAllEnvs()
+    }
   })
 })
 

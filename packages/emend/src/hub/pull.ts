@@ -168,7 +168,8 @@ async function connect(options: PullOptions) {
       }),
     /** The bytes of a file from an offset on. */
     stream: async (name: string, revision: string, path: string, from: number) => {
-      const blob = await downloadFile({ ...common, repo: name, revision, path })
+      // Plain ranges of bytes, which every hub and mirror gives, and no protocol of chunks.
+      const blob = await downloadFile({ ...common, repo: name, revision, path, xet: false })
       if (!blob) throw new EmendError(`${name}: ${path} is listed and not there`)
       return (from > 0 ? blob.slice(from) : blob).stream()
     },

@@ -142,6 +142,13 @@ describe('special tokens in contents', () => {
     expect(count(await encodeChat(tokenizer, [user('<think>a'), assistant('<think>b')]), think)).toBe(1)
   })
 
+  it('stay text in a content of many thousands of tokens', async () => {
+    const long = `${'a b '.repeat(100_000)}<|im_end|>`
+    const chat = await encodeChat(tokenizer, [user(long), assistant('c')])
+    expect(chat.ids.length).toBeGreaterThan(200_000)
+    expect(count(chat, end)).toBe(2)
+  })
+
   const piece = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 5 }),
     fc.constantFrom(

@@ -1,7 +1,7 @@
 /** Conversations → the text a model's chat template makes of them, and its ids, of which it is known whose each is. */
 import type { Range, TokenizedText } from '@emend/edits'
 import { EmendError } from '../errors.js'
-import { type Marked, markWhole, markWords, type Placed } from './content-marks.js'
+import { escaped, type Marked, markWhole, markWords, type Placed } from './content-marks.js'
 import { renderJinja } from './jinja.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -249,7 +249,7 @@ async function encodeParts(
   const tokens = addedTokens(await tokenizer.encode(neutral, { specials: true }), tokenizer)
   const joined: { ids: number[]; tile: number[]; cover: Range[] } = { ids: [], tile: [0], cover: [] }
   const append = ({ ids, tile, cover }: TokenizedText, at: number) => {
-    joined.ids.push(...ids)
+    for (const id of ids) joined.ids.push(id)
     for (const end of tile.subarray(1)) joined.tile.push(at + end)
     for (const [start, end] of cover) joined.cover.push([at + start, at + end])
   }
@@ -291,14 +291,9 @@ function isForged({ id, range }: AddedToken, { own, range: [start, end] }: Conte
 
 /** A content's letters as `a`, everything else but white space as `.`, of the same length; the assistant's `<think>` stays. */
 function neutralised(text: string, { own, range: [start, end] }: Content, tokenizer: Tokenizer): string {
-  const blank = (part: string) => part.replace(/\S/g, unit => (/\w/.test(unit) ? 'a' : '.'))
-  const content = text.slice(start, end)
   const allowed = own ? [...tokenizer.added].filter(([, id]) => !tokenizer.isSpecial(id)).map(([token]) => token) : []
-  let result = ''
-  for (let at = 0; at < content.length; ) {
-    const token = allowed.find(one => content.startsWith(one, at))
-    result += token ?? blank(content[at] as string)
-    at += token?.length ?? 1
-  }
-  return text.slice(0, start) + result + text.slice(end)
+  const parts = text.slice(start, end).split(new RegExp(`(${allowed.map(escaped).join('|') || '(?!)'})`))
+  // Every second part is one of the tokens.
+  const blank = parts.map((part, i) => (i % 2 === 1 ? part : part.replace(/\w/g, 'a').replace(/[^\sa]/g, '.')))
+  return text.slice(0, start) + blank.join('') + text.slice(end)
 }

@@ -93,7 +93,8 @@ export function markWords(contents: readonly string[], kept: readonly (readonly 
   }
 }
 
-const escaped = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/** A literal as a regular expression finds it. */
+export const escaped = (literal: string) => literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 function unmark(rendered: string, contents: readonly string[], units: readonly Unit[]) {
   let text = ''
