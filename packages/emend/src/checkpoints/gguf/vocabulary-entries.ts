@@ -70,7 +70,9 @@ export function vocabularyEntries({ json, config }: TokenizerFiles, model: Decod
 function templateEntries(template: unknown): Entry[] {
   if (typeof template === 'string') return [['tokenizer.chat_template', 'string', template]]
   if (!Array.isArray(template)) return []
-  const listed = template as readonly { readonly name: string; readonly template: string }[]
+  const listed = (template as readonly { readonly name?: unknown; readonly template?: unknown }[]).flatMap(one =>
+    typeof one?.template === 'string' ? [{ name: String(one.name), template: one.template }] : [],
+  )
   const others = listed.filter(({ name }) => name !== 'default')
   const one = listed.find(({ name }) => name === 'default')
   return [
