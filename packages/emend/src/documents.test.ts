@@ -23,8 +23,10 @@ const text = (path: string) => readFileSync(join(root, path), 'utf8')
 const pages = [
   'README.md',
   'FEATURES.md',
-  ...readdirSync(join(root, 'docs')).map(name => `docs/${name}`),
-  ...['torch', 'edits', 'emend'].map(name => `packages/${name}/README.md`),
+  ...readdirSync(join(root, 'docs'))
+    .filter(name => name.endsWith('.md'))
+    .map(name => `docs/${name}`),
+  ...['torch', 'edits', 'studio', 'emend'].map(name => `packages/${name}/README.md`),
 ]
 const sources = readdirSync(join(root, 'packages'), { recursive: true, encoding: 'utf8' }).filter(
   path => !path.includes('node_modules') && !path.includes('dist'),
