@@ -1,15 +1,18 @@
 /** The norms of a decoder, split so that a weight can be multiplied into the matrices that read the normalised input. */
 
-import { nn, type Tensor, torch } from '@emend/torch'
+import { nn, type Tensor, tensor, torch } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
-import { PackedWeights } from './packed.js'
 import { type Projection, scaledLinear } from './projection.js'
 
 /** x / √(mean(x²) + eps) over the last dimension: RMSNorm without its weight (arXiv 1910.07467), at least in float32. */
 function unitRms(x: Tensor, eps: number): Tensor {
   if (x.dtype !== 'float32' && x.dtype !== 'float64') return unitRms(x.to('float32'), eps).to(x.dtype)
-  // One operator instead of five: where rows are few, calls are what costs.
-  if (PackedWeights.inUse) return torch.rms_norm(x, [x.shape.at(-1)!], null, eps)
+  // √(Σx²) is one quick operator, with a slow gradient.
+  if (!x.requiresGrad) {
+    const length = torch.linalg_vector_norm(x, 2, [-1], true)
+    const offset = tensor([eps], { dtype: x.dtype, device: x.device })
+    return x.mul(torch.addcmul(offset, length, length, { value: 1 / x.shape.at(-1)! }).rsqrt_())
+  }
   return x.mul(x.square().mean([-1], true).add(eps).rsqrt())
 }
 
