@@ -73,6 +73,9 @@ const NAMED: Readonly<Record<string, PreTokenizer>> = {
   'deepseek-r1-qwen': qwen2,
 }
 
+/** The names whose vocabularies put a BOS before a text, unless `add_bos_token` says otherwise. */
+export const ADDING_BOS: ReadonlySet<string> = new Set(['llama-bpe', 'llama3', 'llama-v3', 'tekken'])
+
 /** The names that are known, for messages. */
 export const PRE_TOKENIZERS: readonly string[] = Object.keys(NAMED)
 

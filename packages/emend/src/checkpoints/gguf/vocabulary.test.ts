@@ -7,7 +7,7 @@ import { readGgufHeader } from './header.js'
 import { mergesFromScores } from './merges.js'
 import { PRE_TOKENIZERS, preTokenizerName, preTokenizerNamed } from './pre-tokenizers.js'
 import { smolLm2 } from './smollm2.fixture.js'
-import { type TokenizerFiles, tokenizerFiles } from './vocabulary.js'
+import { specialIds, type TokenizerFiles, tokenizerFiles } from './vocabulary.js'
 import { vocabularyEntries } from './vocabulary-entries.js'
 
 interface Encoded {
@@ -104,6 +104,22 @@ describe('a byte-level vocabulary', () => {
     for (const key of ['ggml.tokens', 'ggml.token_type']) metadata.set(`tokenizer.${key}`, entries.get(key) as string[])
     expect(tokenizerFiles({ ...header, metadata })).toEqual(files)
     expect(() => entriesOf(files, 95)).toThrow("token 95 is outside the model's embedding table of 95")
+  })
+
+  it('what ends a turn is found by its name where no key says it, and a BOS is added where llama.cpp does', () => {
+    const header = readGgufHeader(golden('qwen2'))
+    const tokens = [...(header.metadata.get('tokenizer.ggml.tokens') as string[])]
+    tokens[3] = '<|im_end|>'
+    const metadata = new Map(header.metadata).set('tokenizer.ggml.tokens', tokens)
+    expect(specialIds({ ...header, metadata }, 96)).toEqual({ bos: 1, eos: [2, 3], pad: 0 })
+    expect(specialIds({ ...header, metadata: metadata.set('tokenizer.ggml.eot_token_id', 6) }, 96).eos).toEqual([2, 6])
+    expect(files.json['post_processor']).toBe(null)
+    const llama3 = tokenizerFiles({ ...header, metadata: metadata.set('tokenizer.ggml.pre', 'llama-bpe') })
+    expect(llama3.config['add_bos_token']).toBe(true)
+    expect(llama3.json['post_processor']).toMatchObject({
+      single: [{ SpecialToken: { id: '<bos>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      special_tokens: { '<bos>': { id: '<bos>', ids: [1], tokens: ['<bos>'] } },
+    })
   })
 
   it('several chat templates keep their names', () => {

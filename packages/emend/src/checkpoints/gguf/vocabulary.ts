@@ -4,7 +4,7 @@ import type { TokenizerJson } from '../../text/tokenizer-json.js'
 import type { GgufHeader } from './header.js'
 import { mergesFromScores } from './merges.js'
 import { Metadata } from './metadata.js'
-import { PRE_TOKENIZERS, preTokenizerNamed } from './pre-tokenizers.js'
+import { ADDING_BOS, PRE_TOKENIZERS, preTokenizerNamed } from './pre-tokenizers.js'
 
 /** Kinds of tokens (`llama_token_type`). */
 export const TOKEN = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
@@ -23,6 +23,9 @@ export interface SpecialIds {
   readonly pad: number | null
 }
 
+/** What ends a turn, by name: llama.cpp looks for it where a file does not say, as those of chat models often do not. */
+const TURN_ENDS = ['<|eot_id|>', '<|im_end|>', '<|end|>', '<end_of_turn>', '<EOT>']
+
 /** The ids that end or begin a text; `vocabSize` bounds them. */
 export function specialIds(header: GgufHeader, vocabSize: number): SpecialIds {
   const metadata = new Metadata(header)
@@ -34,7 +37,13 @@ export function specialIds(header: GgufHeader, vocabSize: number): SpecialIds {
     if (got >= vocabSize) metadata.fail(key, `got ${got}, expected an id below the vocabulary's ${vocabSize}`)
     return got
   }
-  const eos = ['eos', 'eot', 'eom'].map(id).filter(each => each !== null)
+  const named = (): number | null => {
+    if (!metadata.has('tokenizer.ggml.tokens')) return null
+    const tokens = metadata.strings('tokenizer.ggml.tokens')
+    const found = TURN_ENDS.map(token => tokens.indexOf(token)).find(at => at >= 0 && at < vocabSize)
+    return found ?? null
+  }
+  const eos = [id('eos'), id('eot') ?? named(), id('eom')].filter(each => each !== null)
   return { bos: id('bos'), eos: [...new Set(eos)], pad: id('padding') }
 }
 
@@ -67,7 +76,8 @@ export function tokenizerFiles(header: GgufHeader): TokenizerFiles {
     )
   }
   const vocabulary: Vocabulary = { metadata, ids, types, token: name => tokenOf(metadata, name, tokens) }
-  const addBos = metadata.boolean('tokenizer.ggml.add_bos_token', kind === 'llama')
+  const pre = metadata.optionalString('tokenizer.ggml.pre') ?? 'default'
+  const addBos = metadata.boolean('tokenizer.ggml.add_bos_token', kind === 'llama' || ADDING_BOS.has(pre))
   const addEos = metadata.boolean('tokenizer.ggml.add_eos_token', false)
   const bos = vocabulary.token('bos')
   const eos = vocabulary.token('eos')
