@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { contentDigest } from '../pipeline/fingerprint.js'
 import { readEdits } from './drafts.js'
 import { importFile } from './formats/import.js'
 import { readPreferences } from './preferences.js'
@@ -42,4 +43,18 @@ it('and its preferences; what is no preference is set aside', async () => {
   const { preferences, report } = await readPreferences(path)
   expect(preferences).toMatchObject([{ prompt: 'Q', chosen: 'a', rejected: 'b' }])
   expect(report).toMatchObject({ read: 2, kept: 1, unchanged: 1 })
+})
+
+it('its fingerprint is of what it teaches: drafts and the state of its log do not count', async () => {
+  const before = contentDigest(path)
+  await using store = await Store.open(path)
+  const { items } = await store.items()
+  await store.saveDraft(items[0]!.id, 'bob', 'typing')
+  expect(contentDigest(path)).toBe(before)
+  await store.claim('bob', { item: items[0]!.id })
+  await store.submit(items[0]!.id, 'bob', { final: 'It was sent off.' })
+  const after = contentDigest(path)
+  expect(after).not.toBe(before)
+  await store.undo('bob')
+  expect(contentDigest(path)).toBe(before)
 })

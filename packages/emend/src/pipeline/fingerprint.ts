@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
+import { storeDigest } from '../data/store/digest.js'
 import { EmendError } from '../errors.js'
 
 /** JSON with sorted keys and without undefined members, so that equal values are equal texts. */
@@ -35,7 +36,7 @@ export function fingerprint(value: unknown, files: readonly string[] = [], excep
   return hash.digest('hex')
 }
 
-/** SHA-256 (hex) of a file's bytes, or of a folder's relative names and bytes. Where the file lies does not count. */
+/** SHA-256 (hex) of a file's bytes, of a store's edits and preferences, or of a folder's relative names and bytes. Where it lies does not count. */
 export function contentDigest(path: string, except?: string): string {
   const hash = createHash('sha256')
   let isFolder: boolean
@@ -53,6 +54,8 @@ export function contentDigest(path: string, except?: string): string {
     }
     return hash.digest('hex')
   }
+  const store = storeDigest(path)
+  if (store) return store
   const file = openSync(path, 'r')
   try {
     const chunk = Buffer.alloc(1 << 20)
