@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { makeEdit } from '@emend/edits'
 import { memory, readSafetensors, setNumThreads } from '@emend/torch'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { align, alignByDpo, fineTune, trainRewardModel } from './align.js'
+import { rewardConfig } from './algorithms/reward.js'
+import { align, alignByDpo, fineTune, newReward, trainRewardModel } from './align.js'
 import { LanguageModel } from './language-model.js'
 import { RewardModel } from './rewards/reward-model.js'
 import { BYTE_CHARACTERS } from './text/byte-level.js'
@@ -141,6 +142,14 @@ describe('PPO on adapters', () => {
     )
     expect(await said(await LanguageModel.load(folder, { share: base }))).toEqual(await said(policy))
   })
+})
+
+it('a head that starts at 0 says 0 of every token', async () => {
+  const settings = (head_init: 'zero' | 'normal') => rewardConfig.parse({ lora, head_init })
+  const [ids] = await base.encode(['Say: ab'])
+  const read = (head: 'zero' | 'normal') => newReward(base, settings(head), 1).readAll([ids!], [ids!])[0]!.token
+  expect([...read('zero')].every(reward => reward === 0)).toBe(true)
+  expect([...read('normal')].some(reward => reward !== 0)).toBe(true)
 })
 
 describe('SFT and DPO on adapters', () => {

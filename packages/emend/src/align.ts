@@ -1,5 +1,6 @@
 /** The method in a few calls: edits → reward model → policy. The CLI's stages are these. */
 import type { Edit, Prompt } from '@emend/edits'
+import { init } from '@emend/torch'
 import { type DpoConfig, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import type { Pair } from './algorithms/pairs.js'
@@ -76,8 +77,9 @@ export async function trainRewardModel(
 }
 
 /** An untrained reward model on the trunk of `model`, as the settings say. */
-export function newReward(model: LanguageModel, { lora, kind }: RewardConfig, seed: number): RewardModel {
+export function newReward(model: LanguageModel, { lora, kind, head_init }: RewardConfig, seed: number): RewardModel {
   const scalar = lora ? adaptedScalar(model.decoder, lora, seed) : scalarFrom(model.decoder, seed)
+  if (head_init === 'zero') init.zeros_(scalar.score.weight)
   if (scalar.model.adapter) scalar.model.adapter.base = model.base
   return new RewardModel(scalar, kind, model.tokenizer.fingerprint)
 }
@@ -119,10 +121,11 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
     given[0] instanceof Int32Array ? (given as readonly Int32Array[]) : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
-  const samples = model.complete(sampled, {
+  const samples = await model.completeAsync(sampled, {
     seed,
     maxNewTokens: config.max_new_tokens,
     temperature: config.temperature,
+    ...(signal && { signal }),
   })
   const calibration = fitCalibration(
     reward,

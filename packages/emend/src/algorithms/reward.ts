@@ -18,6 +18,10 @@ export const rewardConfig = z.strictObject({
     .enum(rewardKinds)
     .default('token' satisfies RewardKind)
     .describe('what is trained: one reward a response, or one a token'),
+  head_init: z
+    .enum(['normal', 'zero'])
+    .default('normal')
+    .describe('the new head: normal with standard deviation 1/√(D+1), or 0, which says nothing before it has learnt'),
   learning_rate: z.number().positive().default(1e-3).describe('peak learning rate, annealed linearly to 0'),
   epochs: z.number().int().positive().default(2).describe('passes over the pairs'),
   batch_size: z.number().int().positive().default(32).describe('pairs per optimizer step'),
