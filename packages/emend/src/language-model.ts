@@ -148,7 +148,7 @@ export class LanguageModel {
     o: Partial<GenerateOptions> & { readonly signal?: AbortSignal } = {},
   ): Promise<Completion[]> {
     const promptIds = await this.encode(prompts)
-    const replies = await generateAsync(this.decoder, promptIds, { ...this.#defaults, ...o })
+    const replies = await this.completeAsync(promptIds, o)
     return replies.map((reply, i) => ({
       ...reply,
       text: this.tokenizer.decode(reply.ids),
@@ -159,6 +159,17 @@ export class LanguageModel {
   /** The same from ids to ids, and without a turn of the event loop. */
   complete(prompts: readonly Int32Array[], o: Partial<GenerateOptions> = {}): Generated[] {
     return generate(this.decoder, prompts, { ...this.#defaults, ...o })
+  }
+
+  /**
+   * The same from ids to ids; the event loop turns between the steps.
+   * @throws Interrupted once `signal` is aborted
+   */
+  completeAsync(
+    prompts: readonly Int32Array[],
+    o: Partial<GenerateOptions> & { readonly signal?: AbortSignal } = {},
+  ): Promise<Generated[]> {
+    return generateAsync(this.decoder, prompts, { ...this.#defaults, ...o })
   }
 
   /**

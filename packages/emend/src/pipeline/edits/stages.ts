@@ -201,9 +201,10 @@ async function evaluate(config: EditsConfig, context: StageContext): Promise<unk
     0,
     config.evaluate.prompts,
   )
-  const measure = (model: LanguageModel) => {
+  const measure = async (model: LanguageModel) => {
     const { max_new_tokens, temperature } = config.ppo
-    const replies = model.complete(prompts, { seed: config.seed + 1, maxNewTokens: max_new_tokens, temperature })
+    const sampling = { seed: config.seed + 1, maxNewTokens: max_new_tokens, temperature }
+    const replies = await model.completeAsync(prompts, { ...sampling, signal: context.signal })
     const responses = replies.map(reply => reply.ids)
     const paid = pay({ indices: prompts.map((_, i) => i), prompts, responses: replies })
     const reference = responseLogprobs(before.decoder, prompts, responses, temperature)
@@ -217,5 +218,5 @@ async function evaluate(config: EditsConfig, context: StageContext): Promise<unk
       fraction_ended: mean(replies.map(reply => Number(reply.ended))),
     }
   }
-  return { before: measure(before), after: measure(after) }
+  return { before: await measure(before), after: await measure(after) }
 }

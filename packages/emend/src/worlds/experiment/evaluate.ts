@@ -28,7 +28,7 @@ export async function judgeReplies<Item extends { readonly prompt: string }, Kin
   model: LanguageModel,
   reference: Decoder,
   items: readonly Item[],
-  o: { seed: number; maxNewTokens: number; temperature: number },
+  o: { seed: number; maxNewTokens: number; temperature: number; signal?: AbortSignal },
 ): Promise<Judged[]> {
   const replies = await model.generate(
     items.map(item => item.prompt),

@@ -57,6 +57,7 @@ export function searchStages(world: World, config: ExperimentConfig, arms: reado
               seed: config.seed,
               maxNewTokens: config.ppo.max_new_tokens,
               temperature: config.ppo.temperature,
+              signal: context.signal,
             })
             const { win_rate, standard_error, kl, repeats, avg_tokens } = summarise(judged)
             return { arm: arm.name, ...point, win_rate, standard_error, kl, repeats, avg_tokens }

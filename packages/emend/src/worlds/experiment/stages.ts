@@ -331,6 +331,7 @@ async function trainArm(world: World, arm: Arm, config: ExperimentConfig, contex
     seed: streamSeed(config.seed, Stream.evaluation),
     maxNewTokens: max_new_tokens,
     temperature,
+    signal: context.signal,
   })
   writeRecords(join(context.folder, 'replies.jsonl'), judged)
   const evaluation = summarise(judged)
