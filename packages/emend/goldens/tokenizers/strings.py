@@ -33,7 +33,7 @@ EMOJI = ["😀", "👍🏽", "👨‍👩‍👧‍👦", "🇩🇪", "🇧🇷�
 CODE = [
     "def f(x):\n        return x ** 2  # done\n", "for (let i = 0; i < n; i++) {\n\ta[i] += b[i]\n}", "SELECT * FROM t WHERE a='b';",
     "<div class=\"x\">&nbsp;</div>", "x->y::z(&w) != nullptr;", "#include <vector>", "λ x → x ∘ x", "0xDEADBEEF 1e-10 3.14159 10_000",
-    "$ rm -rf /tmp/* && echo \"done\" | tee log", "{\"a\": [1, 2.5, null], \"b\": \"\\u00e9\"}", "C:\\Users\\new\\table", "a\r\nb\r\n", "fn main() -> Result<(), Box<dyn Error>> {",
+    "$ rm -rf build/* && echo \"done\" | tee log", "{\"a\": [1, 2.5, null], \"b\": \"\\u00e9\"}", "C:\\Users\\new\\table", "a\r\nb\r\n", "fn main() -> Result<(), Box<dyn Error>> {",
     "snake_case camelCase SCREAMING_CASE kebab-case", "https://example.org/a?b=c&d=%20#e", "if (a <= b && c >= d || !e) { f(); }",
 ]
 SPECIALS = [
