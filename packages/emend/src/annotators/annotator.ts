@@ -7,10 +7,27 @@ export interface Draft {
   readonly draft: string
   /** A response that is known to be better. */
   readonly preferred?: string
+  /** What is wrong, where it is known. */
+  readonly reasons?: readonly string[]
 }
 
-/** A better text, or why there is none; a `final` that is the draft says that no edit is needed. */
-export type Edited = { readonly final: string; readonly reasons?: readonly string[] } | { readonly rejected: string }
+/** Why an annotator has no usable edit of a draft that somebody else may well edit. */
+export type Failing =
+  | 'empty-final'
+  | 'unchanged'
+  | 'over-budget'
+  | 'shares-too-little'
+  | 'truncated'
+  | 'chatty'
+  | 'did-not-win'
+
+/**
+ * A better text, or why there is none; a `final` that is the draft says that no edit is needed. Rejected says that the draft
+ * cannot be fixed, unless it is the annotator who is `failing`.
+ */
+export type Edited =
+  | { readonly final: string; readonly reasons?: readonly string[] }
+  | { readonly rejected: string; readonly failing?: Failing }
 
 export interface Annotator {
   /** What the edits are signed with. */

@@ -34,7 +34,7 @@ describe('a scripted annotator', () => {
     const report = await annotateQueue(store, await scriptedAnnotator('concierge', 5), { parallel: 4 })
     const expected = stays.map((stay, i) => concierge.edit(stay, drafts[i]!, true, 5).final)
     const changed = expected.filter((final, i) => final !== drafts[i])
-    expect(report).toEqual({ edited: changed.length, unchanged: 40 - changed.length, rejected: 0, lost: 0 })
+    expect(report).toMatchObject({ edited: changed.length, unchanged: 40 - changed.length, rejected: 0, lost: 0 })
     const made = await edits()
     expect(made.map(({ final }) => final).sort()).toEqual(changed.sort())
     expect(made[0]!.by).toEqual({ kind: 'script', name: 'concierge' })
@@ -51,7 +51,7 @@ describe('a scripted annotator', () => {
     const drafts = ['hi there', 'fine as it is', 'a secret']
     await store.addItems(drafts.map(response => ({ prompt: '', response })))
     const annotator = await scriptedAnnotator(path)
-    expect(await annotateQueue(store, annotator)).toEqual({ edited: 1, unchanged: 1, rejected: 1, lost: 0 })
+    expect(await annotateQueue(store, annotator)).toMatchObject({ edited: 1, unchanged: 1, rejected: 1, lost: 0 })
     expect(await edits()).toMatchObject([
       { draft: 'hi there', final: 'HI there', reasons: ['tone'], by: { kind: 'script', name: 'shout' } },
     ])

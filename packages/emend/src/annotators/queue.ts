@@ -1,14 +1,28 @@
 /** Annotators that are programs work on the same queue as people, through the same door of the store. */
-import { ClaimError, type Store } from '../data/store/index.js'
-import type { Annotator } from './annotator.js'
+import { type Edit, type EditOp, type RatioDistribution, ratioDistribution, wordEditRatio } from '@emend/edits'
+import pLimit from 'p-limit'
+import { ClaimError, type QueueItem, type Store } from '../data/store/index.js'
+import { oneLine } from '../errors.js'
+import { CallError, CapError } from '../providers/call-error.js'
+import type { Annotator, Draft, Failing } from './annotator.js'
 
 /** What became of the items. */
 export interface QueueReport {
   readonly edited: number
   readonly unchanged: number
+  /** The draft cannot be fixed. */
   readonly rejected: number
+  /** The annotator had no usable edit; these stay pending, by why. */
+  readonly failing: Readonly<Partial<Record<Failing, number>>>
+  /** There was no answer at all; these stay pending, by what went wrong. */
+  readonly failed: Readonly<Record<string, number>>
   /** Items that became someone else's meanwhile. */
   readonly lost: number
+  /** Why it ended before its end, if it did. */
+  readonly stopped?: string
+  /** Of the edits, over words. */
+  readonly edit_ratio: RatioDistribution
+  readonly examples: readonly Pick<Edit, 'prompt' | 'draft' | 'final' | 'ops'>[]
 }
 
 /** How a queue is worked on. */
@@ -17,54 +31,117 @@ export interface QueueOptions {
   readonly limit?: number
   /** Items in hand at once; default 1. */
   readonly parallel?: number
+  /** Once aborted no item is begun; those in hand come to their end. */
   readonly signal?: AbortSignal
+  /** Edits kept to show; default 5. */
+  readonly examples?: number
   onItem?(done: number): void
 }
 
+/** Longer than a call with all its retries. */
+const LEASE_SECONDS = 3600
+
 /**
- * Takes pending items until none is left: an edit is submitted, an unchanged draft needs none, a rejected one cannot be fixed.
- * Where the annotator throws, its item goes back to the queue, and the error on.
+ * Takes the items that are pending: an edit is submitted, an unchanged draft needs none, a rejected one cannot be fixed. What the
+ * annotator fails at stays pending. A spending cap that is reached or a key that is denied ends the work; any error that is none
+ * of a provider's goes on to the caller, its item back to the queue.
  */
 export async function annotateQueue(
   store: Store,
   annotator: Annotator,
   options: QueueOptions = {},
 ): Promise<QueueReport> {
-  const { limit = Number.POSITIVE_INFINITY, parallel = 1, signal, onItem } = options
-  const report = { edited: 0, unchanged: 0, rejected: 0, lost: 0 }
-  let begun = 0
+  const { limit, parallel = 1, signal, examples: most = 5, onItem } = options
+  const { by: who } = annotator
+  const counts = { edited: 0, unchanged: 0, rejected: 0, lost: 0 }
+  const failing: Partial<Record<Failing, number>> = {}
+  const failed: Record<string, number> = {}
+  const ratios: number[] = []
+  const examples: Edit[] = []
+  let stopped: string | undefined
   let done = 0
-  const work = async (window: string) => {
-    const who = { ...annotator.by, window }
-    while (begun < limit && !signal?.aborted) {
-      begun++
-      const item = await store.claim(who)
-      if (!item) return
-      const from = performance.now()
-      try {
-        const { prompt, response: draft, preferred } = item
-        const edited = await annotator.edit({ prompt, draft, ...(preferred !== undefined && { preferred }) })
-        if ('rejected' in edited) {
-          await store.discard(item.id, who, { why: 'cannot-be-fixed', reason: edited.rejected })
-          report.rejected++
-        } else if (edited.final === draft) {
-          await store.discard(item.id, who, { why: 'no-edit-needed' })
-          report.unchanged++
-        } else {
-          const seconds = Math.round(performance.now() - from) / 1000
-          await store.submit(item.id, who, { ...edited, seconds })
-          report.edited++
-        }
-      } catch (error) {
-        if (!(error instanceof ClaimError)) {
-          await store.release(item.id, who)
-          throw error
-        }
-        report.lost++
+
+  const decide = async (item: QueueItem): Promise<boolean> => {
+    const from = performance.now()
+    const edited = await annotator.edit(draftOf(item))
+    if ('rejected' in edited) {
+      if (edited.failing) {
+        failing[edited.failing] = (failing[edited.failing] ?? 0) + 1
+        return false
       }
-      onItem?.(++done)
+      await store.discard(item.id, who, { why: 'cannot-be-fixed', reason: edited.rejected })
+      counts.rejected++
+    } else if (edited.final === item.response) {
+      await store.discard(item.id, who, { why: 'no-edit-needed' })
+      counts.unchanged++
+    } else {
+      const seconds = Math.round(performance.now() - from) / 1000
+      const edit = await store.submit(item.id, who, { ...edited, seconds })
+      counts.edited++
+      ratios.push(wordEditRatio(edit.draft, edit.final, edit.ops as readonly EditOp[]))
+      if (examples.length < most) examples.push(edit)
     }
+    return true
   }
-  await Promise.all(Array.from({ length: parallel }, (_, i) => work(`${process.pid}-${i}`)))
-  return report
+
+  const work = async (id: string) => {
+    if (signal?.aborted || stopped !== undefined) return
+    const item = await store.claim(who, { item: id, leaseSeconds: LEASE_SECONDS })
+    if (!item || item.edit) {
+      // Somebody was quicker.
+      if (item) await store.release(id, who)
+      counts.lost++
+      return
+    }
+    let decided = false
+    try {
+      decided = await decide(item)
+    } catch (error) {
+      if (error instanceof ClaimError) {
+        counts.lost++
+      } else if (error instanceof CallError || error instanceof CapError) {
+        const ends = error instanceof CapError || error.failure === 'denied'
+        if (ends) stopped ??= error.message
+        const why = error instanceof CapError ? 'spending cap' : error.failure
+        failed[why] = (failed[why] ?? 0) + 1
+      } else {
+        stopped ??= oneLine(error)
+        throw error
+      }
+    } finally {
+      if (!decided) await store.release(id, who)
+    }
+    onItem?.(++done)
+  }
+
+  const ids: string[] = []
+  for await (const { id } of openItems(store, annotator.by.name)) if (ids.push(id) === limit) break
+  const inHand = pLimit(parallel)
+  await Promise.all(ids.map(id => inHand(work, id)))
+  if (signal?.aborted) stopped ??= 'interrupted'
+  return {
+    ...counts,
+    failing,
+    failed,
+    ...(stopped !== undefined && { stopped }),
+    edit_ratio: ratioDistribution(ratios),
+    examples,
+  }
+}
+
+/** What is pending, and what this annotator held when its process was killed. */
+export async function* openItems(store: Store, annotator: string): AsyncGenerator<QueueItem> {
+  const size = 1000
+  for (let page = 0; ; page++) {
+    const { items } = await store.items({ page, size })
+    for (const item of items)
+      if (item.status === 'pending' || (item.status === 'claimed' && item.annotator === annotator && !item.edit))
+        yield item
+    if (items.length < size) return
+  }
+}
+
+/** What an annotator is given of an item. */
+export function draftOf({ prompt, response, preferred }: QueueItem): Draft {
+  return { prompt, draft: response, ...(preferred !== undefined && { preferred }) }
 }

@@ -46,7 +46,9 @@ it('at every command that has a device', async () => {
   for (const one of commands().filter(one => one.options.some(option => option.long === '--device'))) {
     required[one.name()] = [
       ...one.registeredArguments.filter(argument => argument.required).map(() => 'x'),
-      ...one.options.filter(option => option.mandatory).flatMap(option => [option.long as string, 'x']),
+      ...one.options
+        .filter(option => option.mandatory)
+        .flatMap(option => [option.long as string, option.argChoices?.[0] ?? 'x']),
     ]
   }
   expect(Object.keys(required)).toEqual(expect.arrayContaining(['sft', 'ppo', 'generate', 'score', 'evaluate', 'run']))

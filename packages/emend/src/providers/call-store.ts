@@ -28,7 +28,7 @@ export interface KeptAnswer {
 export interface Spending {
   /** Paid or possibly paid, what is under way at its worst. */
   readonly spent: number
-  /** Calls that were begun and never came to an end: under way elsewhere, or the process died. They count at their worst. */
+  /** Calls that were begun and never came to an end: under way, or the process died. They count at their worst. */
   readonly open: number
 }
 
@@ -49,7 +49,7 @@ const TABLES = `
 export const callKey = (request: CallRequest): string => storeId('call', request)
 
 /**
- * Every commit is on disk before it is acknowledged. A reservation is written before its call goes out, so that a process
+ * One process at a time: two would pay for the same call. Every commit is on disk before it is acknowledged. A reservation is written before its call goes out, so that a process
  * that dies in the middle leaves the worst of it counted.
  */
 export class CallStore implements Disposable {
@@ -60,15 +60,18 @@ export class CallStore implements Disposable {
     try {
       if (path !== ':memory:' && !existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true })
       this.#db = new Database(path)
-      this.#db.exec('PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
       const { user_version: version, tables } = this.#db
         .prepare('SELECT user_version, (SELECT count(*) FROM sqlite_master) AS tables FROM pragma_user_version')
         .get() as { user_version: number; tables: number }
       if (version > VERSION || (version === 0 && tables > 0))
         throw new Error(version > VERSION ? 'made by a newer version of emend' : 'an SQLite file of something else')
+      // The lock is held until the file is closed, or the process is gone.
+      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL')
       this.#db.exec(TABLES)
     } catch (error) {
-      throw new DataError(`cannot be used for calls: ${oneLine(error)}`, { file: path }, { cause: error })
+      const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY')
+      const why = busy ? 'another process makes calls with it; wait for it, or name another file' : oneLine(error)
+      throw new DataError(`cannot be used for calls: ${why}`, { file: path }, { cause: error })
     }
   }
 
@@ -137,6 +140,8 @@ export class CallStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // The library closes a file for good only when its statements are collected: the lock is given back by hand.
+    this.#db.exec('PRAGMA locking_mode = NORMAL; UPDATE spending SET spent = spent')
     this.#db.close()
   }
 
@@ -147,7 +152,6 @@ export class CallStore implements Disposable {
     this.#db.prepare('UPDATE attempts SET cost = ?, failure = ? WHERE n = ?').run(cost, failure, attempt)
   }
 
-  /** Takes the write lock at once, so that two processes do not both find room under the cap. */
   #transaction<T>(work: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE')
     try {

@@ -110,6 +110,13 @@ describe('the store of calls', () => {
     expect((await ask(second, say('x'))).text).toBe('second')
   })
 
+  it('is one process’s at a time', () => {
+    const path = join(folder, 'lock.db')
+    using first = new CallStore(path)
+    expect(first.spending()).toEqual({ spent: 0, open: 0 })
+    expect(() => new CallStore(path)).toThrow('lock.db: cannot be used for calls: another process makes calls with it')
+  })
+
   it('refuses a file of something else', async () => {
     const { Store } = await import('../data/store/index.js')
     const path = join(folder, 'other.db')

@@ -1,54 +1,159 @@
-/** `emend annotate`: programs edit what is in the queue, through the same door as people. */
+/** `emend annotate`: programs and language models edit what is in the queue, through the same door as people. */
+import type { EditOp } from '@emend/edits'
 import { Command, Option } from 'commander'
+import type { Annotator, QueueReport } from '../../annotators/index.js'
+import type { Store } from '../../data/store/index.js'
 import { UsageError } from '../../errors.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { progress } from '../../progress.js'
-import { type CommonOptions, positiveNumber, withCommonOptions } from '../options.js'
+import type { Caller } from '../../providers/index.js'
+import { type ChatModelOptions, describeCalls, openCaller, pricesOf, withChatModel } from '../chat-model.js'
+import { positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 
-interface Flags extends CommonOptions {
-  by: 'scripted'
+interface Flags extends ChatModelOptions {
+  by: 'scripted' | 'llm'
   store: string
   world?: string
   limit?: number
+  budget: number
+  again: number
+  temperature: number
+  verify?: boolean
+  dryRun?: boolean
 }
 
 export function annotateCommand(): Command {
   const command = new Command('annotate')
     .helpGroup(groups.data)
-    .description('edit what is in the queue of a store by a program; people edit it with `emend studio`')
-    .addOption(new Option('--by <who>', 'who edits').choices(['scripted']).makeOptionMandatory())
+    .description('edit what is in the queue of a store by a program or a language model; people use `emend studio`')
+    .addOption(new Option('--by <who>', 'who edits').choices(['scripted', 'llm']).makeOptionMandatory())
     .option('--store <file>', 'the store', process.env['EMEND_STORE'] ?? 'emend.db')
     .option('--world <name>', 'scripted: concierge, or a module that exports (draft) => final')
     .option('--limit <n>', 'most items', positiveNumber)
-  return withCommonOptions(command, 'seed')
+    .option('--budget <ratio>', 'llm: highest edit ratio, in words', realNumber, 0.4)
+    .option('--again <n>', 'llm: how often it is asked once more after an answer that cannot be used', wholeNumber, 2)
+    .option('--temperature <t>', 'llm: 0 is greedy', realNumber, 0)
+    .option('--verify', 'llm: keep only edits that the model, as a judge in both orders, prefers to the draft')
+    .option('--dry-run', 'llm: estimate tokens and price, and ask nothing')
+  return withCommonOptions(withChatModel(command, 'llm: who edits'), 'seed', 'device', 'threads')
     .addHelpText(
       'after',
       examples(
         ['emend annotate --by scripted --world concierge', "Concierge's simulated people edit what is pending"],
         ['emend annotate --by scripted --world ./rules.mjs --limit 100', 'a rule of your own edits a hundred drafts'],
+        [
+          'emend annotate --by llm --llm openai-compatible:NAME --base-url http://127.0.0.1:8080/v1 --limit 10',
+          'a model that `emend serve` runs edits ten drafts',
+        ],
+        [
+          'emend annotate --by llm --llm openai:NAME --price-input IN --price-output OUT --max-cost 5 --dry-run',
+          'what it would cost, at prices for a million tokens',
+        ],
       ),
     )
-    .action(async (flags: Flags) => {
-      if (flags.world === undefined) throw new UsageError('--by scripted needs --world NAME or --world MODULE')
-      const [{ annotateQueue, scriptedAnnotator }, { Store }] = await Promise.all([
-        import('../../annotators/index.js'),
-        import('../../data/store/index.js'),
-      ])
-      const annotator = await scriptedAnnotator(flags.world, flags.seed)
-      await using store = await Store.open(flags.store)
-      const { pending } = await store.counts()
-      const line = progress('annotate', Math.min(pending, flags.limit ?? pending), 'drafts')
-      const report = await annotateQueue(store, annotator, {
-        signal: interruptSignal(),
-        onItem: done => line.update(done),
-        ...(flags.limit !== undefined && { limit: flags.limit }),
-      })
-      line.finish()
-      if (flags.json) return printJson(report)
-      const { edited, unchanged, rejected } = report
-      await print(
-        `${edited} edited, ${unchanged} needed no edit, ${rejected} could not be fixed, by ${annotator.by.name}`,
-      )
+    .action((flags: Flags) => (flags.by === 'llm' ? byLanguageModel(flags) : byScript(flags)))
+}
+
+async function byScript(flags: Flags): Promise<void> {
+  if (flags.world === undefined) throw new UsageError('--by scripted needs --world NAME or --world MODULE')
+  const { scriptedAnnotator } = await import('../../annotators/index.js')
+  const { Store } = await import('../../data/store/index.js')
+  const annotator = await scriptedAnnotator(flags.world, flags.seed)
+  await using store = await Store.open(flags.store)
+  const report = await work(store, annotator, flags, 1)
+  if (flags.json) return printJson(report)
+  await print(await describe(report, annotator.by.name))
+}
+
+async function byLanguageModel(flags: Flags): Promise<void> {
+  const { llmEditor, forecast } = await import('../../annotators/index.js')
+  const { Store } = await import('../../data/store/index.js')
+  const { caller, store: calls } = await openCaller(flags)
+  using _ = calls
+  await using store = await Store.open(flags.store)
+  const prices = pricesOf(flags)
+  const { budget, again, temperature, maxTokens, limit, seed } = flags
+  if (flags.dryRun) {
+    const found = await forecast(store, caller, {
+      maxTokens,
+      temperature,
+      asks: again + 1,
+      ...(prices && { prices }),
+      ...(limit !== undefined && { limit }),
+      ...(seed !== undefined && { seed }),
     })
+    if (flags.json) return printJson(found)
+    const cost =
+      found.cost === undefined
+        ? 'give prices to see a cost'
+        : `about ${found.cost.toFixed(4)}, at worst ${found.worst_cost!.toFixed(4)}`
+    return print(
+      `${found.items} drafts: ${found.calls} calls to make, ${found.cached} answered before; about ${found.input_tokens} tokens read, ${found.output_tokens} written (estimates); ${cost}`,
+    )
+  }
+  const verify = flags.verify ? await judge(caller, flags) : undefined
+  const annotator = llmEditor(caller, {
+    ...{ budget, again, temperature, maxTokens },
+    ...(seed !== undefined && { seed }),
+    ...(verify && { verify }),
+  })
+  const report = await work(store, annotator, flags, flags.concurrency, caller)
+  const summary = caller.summary()
+  if (flags.json) await printJson({ ...report, calls: summary })
+  else await print(`${await describe(report, annotator.by.name)}\n${describeCalls(summary, prices !== undefined)}`)
+  if (report.stopped !== undefined) process.exitCode = report.stopped === 'interrupted' ? 130 : 1
+}
+
+async function judge(caller: Caller, { maxTokens, seed = 0 }: Flags) {
+  const { bothOrders, llmJudge } = await import('../../evaluation/judges/index.js')
+  return bothOrders(llmJudge(caller, { maxTokens, seed }))
+}
+
+async function work(store: Store, annotator: Annotator, flags: Flags, parallel: number, caller?: Caller) {
+  const { annotateQueue } = await import('../../annotators/index.js')
+  const { pending } = await store.counts()
+  const line = progress('annotate', Math.min(pending, flags.limit ?? pending), 'drafts')
+  const report = await annotateQueue(store, annotator, {
+    parallel,
+    signal: interruptSignal(),
+    onItem: done => line.update(done, caller && note(caller)),
+    ...(flags.limit !== undefined && { limit: flags.limit }),
+  })
+  line.finish(caller && note(caller))
+  return report
+}
+
+function note(caller: Caller): string {
+  const { attempts, cached, failures, spent } = caller.summary()
+  const failed = Object.values(failures).reduce((sum, { n }) => sum + n, 0)
+  return `${attempts} requests, ${cached} from disk, ${failed} failed${spent > 0 ? `, ${spent.toFixed(4)} spent` : ''}`
+}
+
+async function describe(report: QueueReport, name: string): Promise<string> {
+  const [{ segments }, { redLine }] = await Promise.all([
+    import('@emend/edits'),
+    import('../../evaluation/reports/terminal.js'),
+  ])
+  const { edited, unchanged, rejected, failing, failed, lost, stopped, edit_ratio: ratio } = report
+  const listed = (counts: object) =>
+    Object.entries(counts)
+      .map(([what, n]) => `${what} ${n}`)
+      .join(', ')
+  const lines = [`${edited} edited, ${unchanged} needed no edit, ${rejected} could not be fixed, by ${name}`]
+  if (Object.keys(failing).length > 0) lines.push(`no usable edit, still pending: ${listed(failing)}`)
+  if (Object.keys(failed).length > 0) lines.push(`no answer, still pending: ${listed(failed)}`)
+  if (lost > 0) lines.push(`${lost} became someone else's meanwhile`)
+  if (stopped !== undefined) lines.push(`stopped: ${stopped}`)
+  if (ratio.n > 0) {
+    const [q1, median, q3] = ratio.quartiles
+    const share = (x: number) => x.toFixed(2)
+    lines.push(
+      `edit ratio, in words: mean ${share(ratio.mean)}, quartiles ${share(q1)} ${share(median)} ${share(q3)}, 90 % below ${share(ratio.p90)}, most ${share(ratio.max)}`,
+      ...report.examples.map(
+        edit => `  ${redLine(segments(edit.draft, edit.final, edit.ops as EditOp[])).replaceAll('\n', '\n  ')}`,
+      ),
+    )
+  }
+  return lines.join('\n')
 }

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readEditorMessages } from '../../annotators/editor-prompt.js'
+import { Store } from '../../data/store/index.js'
+import { type ChatServerOptions, chatServer, type Fault } from '../../providers/chat-server.fixture.js'
+
+const command = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
+
+let folder: string
+let server: Awaited<ReturnType<typeof chatServer>>
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'emend-annotate-'))
+})
+afterEach(() => {
+  server?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Mends one word of each draft. */
+const reply: ChatServerOptions['reply'] = ({ messages }) =>
+  `<final>${readEditorMessages(messages).draft.replace('were', 'was')}</final>`
+const drafts = (n: number) =>
+  Array.from({ length: n }, (_, i) => ({
+    prompt: `Where is parcel ${i}?`,
+    response: `Your parcel number ${i} were sent on Monday, and it will reach you soon.`,
+  }))
+const file = (name: string) => join(folder, name)
+const fill = async (n: number) => {
+  await using store = await Store.open(file('emend.db'))
+  await store.addItems(drafts(n))
+}
+
+function annotate(...args: string[]): {
+  child: ChildProcess
+  ended: Promise<{ code: number | null; out: string; err: string }>
+} {
+  const child = spawn(
+    process.execPath,
+    [
+      ...[command, 'annotate', '--by', 'llm', '--store', file('emend.db'), '--calls', file('calls.db'), '--json'],
+      ...['--llm', 'openai-compatible:m', '--base-url', server.url, ...args],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let out = ''
+  let err = ''
+  child.stdout!.on('data', data => {
+    out += data
+  })
+  child.stderr!.on('data', data => {
+    err += data
+  })
+  return { child, ended: once(child, 'close').then(([code]) => ({ code: code as number | null, out, err })) }
+}
+
+describe('emend annotate --by llm', () => {
+  it('a thousand edits against every fault, killed twice: none is asked for again, the cap holds, failures are told', async () => {
+    const faults: Fault[] = ['429', '500', 'garbage', 'half, then cut', 'half, then end', 'error event']
+    // One request in five fails, in turn in each way.
+    server = await chatServer({
+      reply,
+      delay: 2,
+      fault: n => (n % 5 === 4 ? faults[Math.floor(n / 5) % faults.length] : undefined),
+    })
+    await fill(1000)
+    // Prices of one dollar for a million tokens: about 400 bytes at worst and 300 tokens out, a thousand times and more.
+    const args = [
+      '--concurrency',
+      '8',
+      '--max-tokens',
+      '100',
+      '--price-input',
+      '1',
+      '--price-output',
+      '1',
+      '--max-cost',
+      '2',
+    ]
+    let killed = 0
+    for (const after of [150, 500]) {
+      const { child, ended } = annotate(...args)
+      while (server.answered.size < after) await new Promise(resolve => setTimeout(resolve, 5))
+      child.kill('SIGKILL')
+      await ended
+      killed++
+    }
+    const { code, out, err } = await annotate(...args).ended
+    expect(err).not.toMatch(/^emend: /m)
+    expect(code).toBe(0)
+    const report = JSON.parse(out)
+    await using store = await Store.open(file('emend.db'), { readonly: true })
+    expect(await store.counts()).toMatchObject({ done: 1000, pending: 0, claimed: 0 })
+    expect(server.answered.size).toBe(1000)
+    // What the dead process had not written down may be asked once more: at most the eight calls in its hands.
+    const repeated = [...server.answered.values()].reduce((sum, n) => sum + n - 1, 0)
+    expect(repeated).toBeLessThanOrEqual(8 * killed)
+    expect(report.calls.open).toBeLessThanOrEqual(8 * killed)
+    expect(report.calls.open).toBeGreaterThanOrEqual(repeated)
+    // Spending counts every answer that was delivered, and what may have been charged.
+    const charged = (server.usage.input + server.usage.output) / 1e6
+    expect(report.calls.spent).toBeGreaterThanOrEqual(charged)
+    expect(report.calls.spent).toBeLessThanOrEqual(2)
+    expect(Object.keys(report.calls.failures).sort()).toEqual(['broken', 'rate limit', 'server error'])
+    for await (const edit of store.edits()) {
+      expect(edit.final).toBe(edit.draft.replace('were', 'was'))
+      expect(edit.by).toEqual({ kind: 'model', name: 'openai-compatible:m', version: 'minimal-edit-1' })
+    }
+  }, 180_000)
+
+  it('stops at the cap, and goes on from there once it is raised', async () => {
+    server = await chatServer({ reply })
+    await fill(40)
+    const args = (cap: string) => [
+      '--max-tokens',
+      '100',
+      '--price-input',
+      '1',
+      '--price-output',
+      '1',
+      '--max-cost',
+      cap,
+    ]
+    const first = await annotate(...args('0.006')).ended
+    expect(first.code).toBe(1)
+    const report = JSON.parse(first.out)
+    expect(report.stopped).toMatch(/spending cap of 0\.006 leaves no room/)
+    expect(report.calls.spent).toBeLessThanOrEqual(0.006)
+    expect((server.usage.input + server.usage.output) / 1e6).toBeCloseTo(report.calls.spent, 9)
+    expect(report.edited).toBeGreaterThan(5)
+    expect(report.edited).toBeLessThan(40)
+    const second = JSON.parse((await annotate(...args('1')).ended).out)
+    expect(first.code).toBe(1)
+    expect(second.edited).toBe(40 - report.edited)
+    expect(server.requests).toHaveLength(40)
+  })
+
+  it('a denied key ends the work at once', async () => {
+    server = await chatServer({ reply, fault: () => '401' })
+    await fill(40)
+    const { code, out } = await annotate().ended
+    expect(code).toBe(1)
+    expect(JSON.parse(out)).toMatchObject({ edited: 0, stopped: 'openai-compatible:m: refused with 401 (status 401)' })
+    expect(server.requests.length).toBeLessThanOrEqual(4)
+    await using store = await Store.open(file('emend.db'), { readonly: true })
+    expect(await store.counts()).toMatchObject({ pending: 40 })
+  })
+
+  it('--dry-run asks nothing, and knows what is on disk', async () => {
+    server = await chatServer({ reply })
+    await fill(10)
+    expect(JSON.parse((await annotate('--limit', '4').ended).out).edited).toBe(4)
+    const { out } = await annotate('--dry-run', '--price-input', '2', '--price-output', '4').ended
+    const found = JSON.parse(out)
+    expect(found).toMatchObject({ items: 6, calls: 6, cached: 0 })
+    expect(found.cost).toBeCloseTo((found.input_tokens * 2 + found.output_tokens * 4) / 1e6, 9)
+    expect(found.worst_cost).toBeGreaterThan(found.cost)
+    expect(server.requests).toHaveLength(4)
+  })
+
+  it('what cannot be is said in one line', async () => {
+    server = await chatServer({ reply })
+    await fill(1)
+    for (const [args, message] of [
+      [['--max-cost', '1'], 'emend: --max-cost needs prices: give --price-input and --price-output'],
+      [
+        ['--llm', 'oracle'],
+        'emend: --llm: got oracle, expected openai-compatible, openai, anthropic, bedrock, local, a colon, and a name',
+      ],
+      [
+        ['--api-key-env', 'NO_SUCH'],
+        'emend: --api-key-env NO_SUCH: the environment has no such variable, or it is empty',
+      ],
+    ] as const) {
+      const { code, err } = await annotate(...args).ended
+      expect([code, err.trim()]).toEqual([2, message])
+    }
+  })
+})
