@@ -1,6 +1,6 @@
 // Packs the packages, installs the tarballs in an empty folder outside the clone, and runs the README's first program there.
 //   npm run test:pack
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -25,6 +25,17 @@ function run(what, command, args, cwd) {
   if (answer.status !== 0)
     fail(`${what} failed (${command} ${args.join(' ')})`, answer.error?.message ?? `${answer.stdout}${answer.stderr}`)
   return answer.stdout
+}
+
+/** Starts the installed studio on the demo's replies, until this process ends, and gives its address. */
+function studioAddress() {
+  const asked = ['--no-install', 'emend', 'studio', '--from', 'runs/demo', '--port', '0', '--json']
+  const studio = spawn('npx', asked, { cwd: app, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  process.once('exit', () => process.kill(-studio.pid))
+  return new Promise(resolve => {
+    studio.stdout.once('data', line => resolve(JSON.parse(line).url))
+    studio.once('exit', code => fail(`emend studio ended with ${code}`))
+  })
 }
 
 const work = mkdtempSync(join(tmpdir(), 'emend-pack-'))
@@ -57,6 +68,9 @@ const asked = ['generate', '--model', 'aligned', '--prompt', '### Response\n', '
 const reply = JSON.parse(run('emend generate', 'npx', ['--no-install', 'emend', ...asked], app))
 if (reply.tokens.length === 0 || !Number.isFinite(reply.logprobs[0]))
   fail(`emend generate gave ${JSON.stringify(reply)}`)
+
+const page = await fetch(await studioAddress())
+if (!/Emend studio/.test(await page.text())) fail(`the studio answered ${page.status} without its page`)
 
 const sizesOf = packed.map(({ name, version, size }) => `${name} ${version} (${Math.round(size / 1024)} kB)`).join(', ')
 const seconds = Math.round((Date.now() - started) / 1000)

@@ -35,6 +35,8 @@ export async function startStudio(
   const child = spawn(process.execPath, [command, 'studio', ...flags, ...(o.args ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that fails leaves nothing running.
+  process.once('exit', () => child.kill('SIGKILL'))
   let said = ''
   child.stderr.on('data', piece => {
     said += piece

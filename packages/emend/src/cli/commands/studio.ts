@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
+import type { Store } from '../../data/store/index.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { say } from '../../progress.js'
 import { type CommonOptions, positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
@@ -55,15 +56,15 @@ export function studioCommand(): Command {
     )
     .action(async (flags: Flags) => {
       const { Store } = await import('../../data/store/index.js')
-      const { contentOfRun, latestDemo, RewardReader, startStudio } = await import('../../server/studio/index.js')
+      const { contentOfRun, RewardReader, startStudio } = await import('../../server/studio/index.js')
       const { Tokenizer } = await import('../../text/index.js')
       const signal = interruptSignal()
       await using store = await Store.open(flags.store)
       const counts = await store.counts()
       const isEmpty = Object.values(counts).every(n => n === 0)
-      const from = flags.from ?? (isEmpty ? latestDemo() : undefined)
+      const from = flags.from ?? (await usualRun(store))
       const run = from === undefined ? undefined : contentOfRun(from)
-      if (run) {
+      if (run && (isEmpty || flags.from !== undefined)) {
         const { added } = await store.addItems(run.items)
         say(`${added} drafts of ${from} came into ${flags.store}`)
       } else if (isEmpty) {
@@ -101,6 +102,14 @@ export function studioCommand(): Command {
       await studio.close()
       await reward?.close()
     })
+}
+
+/** The latest demo, if the store is new or began with it. */
+async function usualRun(store: Store): Promise<string | undefined> {
+  const { latestDemo, sourceOf } = await import('../../server/studio/index.js')
+  const run = latestDemo()
+  const [first] = (await store.items({ size: 1 })).items
+  return run !== undefined && (!first || first.source === sourceOf(run)) ? run : undefined
 }
 
 /** A browser that cannot be opened is no error: the address is printed. */

@@ -31,7 +31,7 @@ export function contentOfRun(folder: string): RunContent {
     return {
       prompt,
       response: draft,
-      source: `${folder}, SFT model`,
+      source: sourceOf(folder),
       ...(better && { preferred: better }),
       ...(sampled && { sampled }),
     }
@@ -44,6 +44,9 @@ export function contentOfRun(folder: string): RunContent {
     ...(existsSync(join(tokenizer, 'tokenizer.json')) && { tokenizer }),
   }
 }
+
+/** What drafts that came from a run say of where they come from. */
+export const sourceOf = (folder: string): string => `${folder}, SFT model`
 
 /** The run of `emend demo` that ended last, if there is one in the usual place. */
 export function latestDemo(folder = 'runs'): string | undefined {
