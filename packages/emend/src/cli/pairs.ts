@@ -12,8 +12,11 @@ export interface PairFlags {
 
 export const withPairOptions = (command: Command): Command =>
   command
-    .option('--edits <file>', 'JSON Lines of {prompt, draft, final}: the final is chosen, the draft rejected')
-    .option('--preferences <file>', 'JSON Lines of {prompt, chosen, rejected}')
+    .option(
+      '--edits <file>',
+      'a store (emend.db) or JSON Lines of {prompt, draft, final}: the final is chosen, the draft rejected',
+    )
+    .option('--preferences <file>', 'a store or JSON Lines of {prompt, chosen, rejected}')
 
 /** The one file that was named. */
 export function pairFile({ edits, preferences }: PairFlags): string {

@@ -20,7 +20,10 @@ export type TrainingFlags = CommonOptions & ConfigOptions & { model: string; out
 /** Adds what every training command takes. */
 export function withTrainingOptions(command: Command): Command {
   command
-    .requiredOption('--model <dir>', 'the Hugging Face folder to start from (with tokenizer.json)')
+    .requiredOption(
+      '--model <model>',
+      'what to start from: a Hugging Face folder with tokenizer.json, a GGUF file, or what was pulled',
+    )
     .requiredOption('--out <dir>', 'the run: config.yaml, metrics.jsonl, checkpoints/, model/')
     .option('--config <file>', 'settings as YAML; see --print-config')
   return withConfigOptions(withCommonOptions(command, 'seed', 'device', 'threads'))

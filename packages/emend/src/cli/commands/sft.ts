@@ -16,7 +16,10 @@ export function sftCommand(): Command {
   const command = new Command('sft')
     .helpGroup(groups.training)
     .description('fine-tune a model on the edited texts (the cheapest control for everything else)')
-    .requiredOption('--edits <file>', 'JSON Lines of {prompt, draft, final}: the finals are learnt')
+    .requiredOption(
+      '--edits <file>',
+      'a store (emend.db) or JSON Lines of {prompt, draft, final}: the finals are learnt',
+    )
   return withTrainingOptions(command)
     .addHelpText(
       'after',

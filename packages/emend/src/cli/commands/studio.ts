@@ -17,7 +17,7 @@ interface Flags extends CommonOptions {
   tokenizer?: string
   host: string
   port: number
-  open: string
+  open: boolean
   annotator?: string
   reasons: string
   budget: number
@@ -44,7 +44,7 @@ export function studioCommand(): Command {
     .option('--lease <seconds>', 'how long an item stays with a window that has gone silent', positiveNumber, 600)
     .option('--host <address>', 'where to listen; by default this machine only', '127.0.0.1')
     .option('--port <n>', 'port; 0 takes any that is free', wholeNumber, 8090)
-    .option('--open <yes>', 'whether to open a browser', 'true')
+    .option('--no-open', 'open no browser')
   return withCommonOptions(command, 'device', 'threads')
     .addHelpText(
       'after',
@@ -94,7 +94,7 @@ export function studioCommand(): Command {
       })
       if (flags.json) await printJson({ url: studio.url, store: flags.store, ...(folder && { reward: folder }) })
       else await print(`${studio.url} edits ${flags.store}${folder ? `, under ${folder}` : ''}; Ctrl-C stops it`)
-      if (flags.open !== 'false' && !flags.json && process.stdout.isTTY) openBrowser(studio.url)
+      if (flags.open && !flags.json && process.stdout.isTTY) openBrowser(studio.url)
       await new Promise<void>(resolve => {
         if (signal.aborted) resolve()
         signal.addEventListener('abort', () => resolve(), { once: true })
