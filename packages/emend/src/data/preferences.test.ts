@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { testData } from '../text/test-data.js'
-import { readAnnotations, readPreferences } from './preferences.js'
+import { readPreferences } from './preferences.js'
 import { readPrompts } from './prompts.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'emend-preferences-'))
@@ -53,47 +52,6 @@ describe('preferences', () => {
       kept: 1,
       broken: 1,
     })
-  })
-})
-
-describe('annotations', () => {
-  const row = { instruction: 'i', output_1: 'x', output_2: 'y', annotator: 'judge', preference: 1.25, price: 3 }
-
-  it('keep what the statistics need', async () => {
-    const path = file(
-      'annotations.json',
-      JSON.stringify([row, { ...row, preference: null }, { ...row, preference: 0 }]),
-    )
-    const { annotations } = await readAnnotations(path)
-    expect(annotations[0]).toEqual({
-      instruction: 'i',
-      output_1: 'x',
-      output_2: 'y',
-      annotator: 'judge',
-      preference: 1.25,
-    })
-    expect(annotations.map(a => a.preference)).toEqual([1.25, null, 0])
-  })
-
-  it.each([
-    [{ ...row, preference: 3 }, 'preference: expected null, 0 or a number in [1, 2], got number 3'],
-    [{ ...row, preference: '1' }, 'preference: expected null, 0 or a number in [1, 2], got string "1"'],
-    [
-      { ...row, output_2: undefined },
-      'output_2: missing: the record has instruction, output_1, annotator, preference, price',
-    ],
-  ])('%#: a wrong field is named', async (bad, message) => {
-    const path = file('bad.json', JSON.stringify([row, bad]))
-    await expect(readAnnotations(path)).rejects.toThrow(`${path}:2: ${message}`)
-  })
-
-  const real = testData('alpaca-eval', 'alpaca-7b.annotations.json')
-  it.skipIf(!real)('of alpaca-7b: 805, of which 205 won, 584 lost, 16 without a judgement', async () => {
-    const { annotations, report } = await readAnnotations(real!)
-    const count = (preference: number) => annotations.filter(a => a.preference === preference).length
-    expect([annotations.length, count(2), count(1), count(0)]).toEqual([805, 205, 584, 16])
-    expect(report).toMatchObject({ read: 805, kept: 805, broken: 0 })
-    expect(annotations[0]).toMatchObject({ generator_1: 'text_davinci_003', generator_2: 'alpaca-7b' })
   })
 })
 

@@ -1,8 +1,7 @@
-/** Preference pairs, and AlpacaEval's annotations, from JSON Lines or JSON arrays. */
+/** Preference pairs from JSON Lines or JSON arrays. */
 
 import { contentId, type Prompt } from '@emend/edits'
-import type { Preference } from '../evaluation/winrate.js'
-import { optionalText, presentField, promptField, type SourceRecord, textField, wrong } from './fields.js'
+import { promptField, textField } from './fields.js'
 import { countDuplicates, type OnBad, type ReadReport, readAll } from './reading.js'
 import { preferenceRows } from './stored.js'
 
@@ -61,56 +60,4 @@ export async function readPreferences(
       duplicates: countDuplicates(items.map(pair => pair.id)),
     },
   }
-}
-
-/** One judgement as AlpacaEval stores it. */
-export interface Annotation {
-  readonly instruction: string
-  /** The reference's output. */
-  readonly output_1: string
-  /** The model's output. */
-  readonly output_2: string
-  readonly generator_1?: string
-  readonly generator_2?: string
-  /** The judge. */
-  readonly annotator?: string
-  /** 1 = output_1 wins, 2 = output_2 wins, fractions between; 0 and null = the judge gave none (a draw). */
-  readonly preference: Preference
-}
-
-/**
- * Reads AlpacaEval's `annotations.json` (or the same records as JSON Lines).
- * @throws DataError naming file, record and field; a preference other than null, 0 or in [1, 2] is one
- */
-export async function readAnnotations(
-  path: string,
-  options: { readonly onBad?: OnBad } = {},
-): Promise<{ annotations: Annotation[]; report: ReadReport<never> }> {
-  const { items, report } = await readAll<Annotation, never>(path, options.onBad ?? 'stop', record => ({
-    instruction: textField(record, 'instruction'),
-    output_1: textField(record, 'output_1'),
-    output_2: textField(record, 'output_2'),
-    ...optionalTexts(record, ['generator_1', 'generator_2', 'annotator']),
-    preference: preferenceField(record),
-  }))
-  return { annotations: items, report }
-}
-
-function preferenceField(record: SourceRecord): Preference {
-  const value = presentField(record, 'preference')
-  if (value === null || value === 0) return value
-  if (typeof value === 'number' && value >= 1 && value <= 2) return value
-  throw wrong(record, 'preference', 'expected null, 0 or a number in [1, 2]', value)
-}
-
-function optionalTexts<Field extends string>(
-  record: SourceRecord,
-  fields: readonly Field[],
-): { [F in Field]?: string } {
-  const found: { [F in Field]?: string } = {}
-  for (const field of fields) {
-    const text = optionalText(record, field)
-    if (text !== undefined) found[field] = text
-  }
-  return found
 }

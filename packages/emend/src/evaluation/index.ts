@@ -1,6 +1,8 @@
 /** Evaluation: win rates, paired comparisons, intervals, and what a reward model is worth. */
+export * from './annotations.js'
 export * from './auroc.js'
 export * from './intervals.js'
+export * from './length-adjusted.js'
 export * from './pair-accuracy.js'
 export * from './paired.js'
 export * from './repeats.js'

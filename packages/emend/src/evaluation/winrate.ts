@@ -4,7 +4,7 @@ import { mean, standardError } from './statistics.js'
 
 /**
  * A judgement of two outputs: 1 = output_1 (the reference) wins, 2 = output_2 (the model) wins, fractions between, 1.5 a
- * draw. 0 and null mean that the judge gave none; both count as a draw.
+ * draw, which older files write as 0. null: the judge gave none that can be read.
  */
 export type Preference = number | null
 
@@ -19,43 +19,59 @@ export interface WinRate {
   /** Preferences below 1.5: the reference wins. */
   readonly n_wins_base: number
   readonly n_draws: number
+  /** Judgements; those that the judge did not give are not among them. */
   readonly n_total: number
   /** (n_wins + n_draws / 2) / n_total · 100 */
   readonly discrete_win_rate: number
-  /** Mean length of the model's outputs in UTF-16 units, truncated to a whole number as AlpacaEval does. */
+  /** Preferences that are null. AlpacaEval leaves them out of every figure above, and so do we; but we say how many. */
+  readonly n_unjudged: number
+  /** The win rate if each missing judgement were a draw; only where some are missing. */
+  readonly win_rate_unjudged_as_draws?: number
+  /** Mean length of all outputs of the model in code points (as Python counts), truncated to a whole number as AlpacaEval does. */
   readonly avg_length?: number
 }
 
 /**
- * Win rate of output_2 with the statistics of AlpacaEval's leaderboard. A missing judgement (0, null) is a draw and stays
- * in n: AlpacaEval's own code does that for 0 but drops null.
+ * Win rate of output_2 with the statistics of AlpacaEval's leaderboard (its `get_winrate`): 0 is a draw, null is left out.
  * @param outputs the model's texts in the same order, for `avg_length`
- * @throws RangeError for no preferences, or one that is neither 0, null nor in [1, 2]
+ * @throws RangeError for no judgement, or one that is neither 0, null nor in [1, 2]
  */
 export function winRate(preferences: readonly Preference[], outputs?: readonly string[]): WinRate {
-  const n = preferences.length
-  if (n === 0) throw new RangeError('winRate: no preferences')
-  if (outputs && outputs.length !== n)
-    throw new RangeError(`winRate: got ${n} preferences but ${outputs.length} outputs`)
-  const scores = preferences.map(asScore)
-  const wins = scores.filter(s => s > 0.5).length
-  const losses = scores.filter(s => s < 0.5).length
+  if (outputs && outputs.length !== preferences.length)
+    throw new RangeError(`winRate: got ${preferences.length} preferences but ${outputs.length} outputs`)
+  const scores = winScores(preferences).filter(score => !Number.isNaN(score))
+  const n = scores.length
+  if (n === 0)
+    throw new RangeError(`winRate: no preferences${preferences.length > 0 ? `: ${preferences.length} are null` : ''}`)
+  const wins = scores.filter(score => score > 0.5).length
+  const losses = scores.filter(score => score < 0.5).length
   const draws = n - wins - losses
+  const unjudged = preferences.length - n
+  const rate = mean(scores) * 100
   return {
-    win_rate: mean(scores) * 100,
+    win_rate: rate,
     standard_error: standardError(scores) * 100,
     n_wins: wins,
     n_wins_base: losses,
     n_draws: draws,
     n_total: n,
     discrete_win_rate: ((wins + draws / 2) / n) * 100,
-    ...(outputs && { avg_length: Math.trunc(mean(outputs.map(text => text.length))) }),
+    n_unjudged: unjudged,
+    ...(unjudged > 0 && { win_rate_unjudged_as_draws: (rate * n + 50 * unjudged) / preferences.length }),
+    ...(outputs && { avg_length: Math.trunc(mean(outputs.map(codePoints))) }),
   }
 }
 
-/** preference − 1, the chance that output_2 wins, with 0 and null as ½: what a paired comparison of two arms takes. */
+/** preference − 1, the chance that output_2 wins, with 0 as ½: what a paired comparison of two arms takes. NaN for null. */
 export function winScores(preferences: readonly Preference[]): Float64Array {
   return Float64Array.from(preferences, asScore)
+}
+
+/** Characters as Python counts them: AlpacaEval's lengths are of its strings. */
+export function codePoints(text: string): number {
+  let n = 0
+  for (const _ of text) n++
+  return n
 }
 
 /** One line for people: `26.5 ± 1.5 (n = 805)`; for one prompt it says that there is no standard error. */
@@ -67,7 +83,8 @@ export function formatWinRate(w: WinRate): string {
 }
 
 function asScore(preference: Preference, i: number): number {
-  if (preference === null || preference === 0) return 0.5
+  if (preference === null) return Number.NaN
+  if (preference === 0) return 0.5
   if (typeof preference === 'number' && preference >= 1 && preference <= 2) return preference - 1
   throw new RangeError(`winRate: preference ${i} must be 0, null or in [1, 2], got ${preference}`)
 }

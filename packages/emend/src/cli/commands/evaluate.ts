@@ -1,6 +1,6 @@
 /** `emend evaluate`: a win rate, of a policy judged by a world or of judgements on file. */
 import { Command } from 'commander'
-import { DataError, UsageError } from '../../errors.js'
+import { UsageError } from '../../errors.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type CommonOptions, positiveNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
@@ -41,9 +41,8 @@ export function evaluateCommand(): Command {
 }
 
 async function ofAnnotations(file: string) {
-  const { readAnnotations } = await import('../../data/index.js')
-  const { annotations } = await readAnnotations(file)
-  if (annotations.length === 0) throw new DataError('no judgements; expected at least one record', { file })
+  const { readAnnotations } = await import('../../evaluation/annotations.js')
+  const annotations = await readAnnotations(file)
   return {
     preferences: annotations.map(annotation => annotation.preference),
     outputs: annotations.map(annotation => annotation.output_2),

@@ -1,0 +1,119 @@
+/** AlpacaEval's annotation files: judgements of two outputs, read as leniently as its own code and as strictly as is safe. */
+
+import { asRecord, optionalText, type SourceRecord, textField, wrong } from '../data/fields.js'
+import { faultOf, type JsonLine } from '../data/jsonl.js'
+import { readLines, type TextLine } from '../data/lines.js'
+import { DataError } from '../errors.js'
+import { writeAtomically } from '../pipeline/atomic-file.js'
+import { type Preference, type WinRate, winRate } from './winrate.js'
+
+/** One judgement as AlpacaEval stores it. */
+export interface Annotation {
+  readonly instruction: string
+  /** The reference's output. */
+  readonly output_1: string
+  /** The model's output. */
+  readonly output_2: string
+  readonly generator_1?: string
+  readonly generator_2?: string
+  readonly dataset?: string
+  /** The judge. */
+  readonly annotator?: string
+  /** 1 = output_1 wins, 2 = output_2 wins, fractions between, 0 a draw; null where the judge gave none. */
+  readonly preference: Preference
+}
+
+/**
+ * Reads `annotations.json`, or the same records as JSON Lines; `.gz` is unpacked. Python's `NaN` is read as null. A preference
+ * that is null, absent or −1 is no judgement: AlpacaEval's statistics leave those out.
+ * @throws DataError naming file, record (or line) and field; one for a file without any judgement
+ */
+export async function readAnnotations(path: string): Promise<Annotation[]> {
+  const annotations: Annotation[] = []
+  let named = false
+  for await (const { line, value } of pythonRecords(path)) {
+    const record = asRecord(value, path, line)
+    named ||= 'preference' in record.fields
+    annotations.push({
+      instruction: textField(record, 'instruction'),
+      output_1: textField(record, 'output_1'),
+      output_2: textField(record, 'output_2'),
+      ...optionalTexts(record, ['generator_1', 'generator_2', 'dataset', 'annotator']),
+      preference: preferenceField(record),
+    })
+  }
+  if (annotations.length === 0) throw new DataError('no judgements; expected at least one record', { file: path })
+  if (annotations.every(({ preference }) => preference === null)) {
+    const why = named ? 'every preference is null' : 'no record has the field preference'
+    throw new DataError(`no judgements in ${annotations.length} records: ${why}`, { file: path })
+  }
+  return annotations
+}
+
+/** Writes annotations as AlpacaEval does: a JSON array, there whole or not at all. Further fields stand as they are. */
+export function writeAnnotations(path: string, annotations: readonly Annotation[]): void {
+  writeAtomically(path, `${JSON.stringify(annotations, null, 2)}\n`)
+}
+
+/** The statistics of annotations. */
+export function annotatedWinRate(annotations: readonly Annotation[]): WinRate {
+  return winRate(
+    annotations.map(({ preference }) => preference),
+    annotations.map(({ output_2 }) => output_2),
+  )
+}
+
+function preferenceField(record: SourceRecord): Preference {
+  const value = record.fields['preference'] ?? null
+  if (value === null || value === -1) return null
+  if (value === 0 || (typeof value === 'number' && value >= 1 && value <= 2)) return value
+  throw wrong(record, 'preference', 'expected null, -1, 0 or a number in [1, 2]', value)
+}
+
+function optionalTexts<Field extends string>(
+  record: SourceRecord,
+  fields: readonly Field[],
+): { [F in Field]?: string } {
+  const found: { [F in Field]?: string } = {}
+  for (const field of fields) {
+    const text = optionalText(record, field)
+    if (text !== undefined) found[field] = text
+  }
+  return found
+}
+
+/** The records of a JSON array, told by how it begins, or of JSON Lines. */
+async function* pythonRecords(path: string): AsyncGenerator<JsonLine> {
+  const lines: TextLine[] = []
+  for await (const row of readLines(path)) {
+    if ('error' in row) throw row.error
+    lines.push(row)
+  }
+  if (
+    !lines
+      .find(({ text }) => text.trim() !== '')
+      ?.text.trimStart()
+      .startsWith('[')
+  ) {
+    for (const { line, text } of lines) if (text.trim() !== '') yield { line, value: pythonJson(text, path, line) }
+    return
+  }
+  const values = pythonJson(lines.map(({ text }) => text).join('\n'), path, 1) as unknown[]
+  for (const [i, value] of values.entries()) yield { line: i + 1, value }
+}
+
+/** JSON as Python's `json` writes it: NaN and ±Infinity, which are no JSON, become null. */
+function pythonJson(text: string, path: string, line: number): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    const mended = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/gs, found =>
+      found.startsWith('"') ? found : 'null',
+    )
+    try {
+      return JSON.parse(mended)
+    } catch (error) {
+      throw faultOf(mended, path, line, error)
+    }
+  }
+}
