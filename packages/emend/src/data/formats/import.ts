@@ -212,7 +212,11 @@ function sizeOf(entry: Entry): number {
 function itemsOf(entry: Entry): NewItem[] {
   const { prompt } = entry
   if (entry.kind === 'edit') return []
-  if (entry.kind === 'response') return entry.response === null ? [] : [{ prompt, response: entry.response }]
+  if (entry.kind === 'response') {
+    const { response, rest } = entry
+    const reasons = [rest?.['reasons'] ?? []].flat().filter(reason => typeof reason === 'string')
+    return response === null ? [] : [{ prompt, response, ...(reasons.length > 0 && { reasons }) }]
+  }
   const { first, second, preference } = entry
   if (!preference || preference === 1.5) return []
   const [preferred, response] = preference < 1.5 ? [first, second] : [second, first]

@@ -14,6 +14,8 @@ export interface NewItem {
   readonly response: string
   /** A response that is known to be better, shown on demand. */
   readonly preferred?: string
+  /** What is wrong with the response, where it is known. */
+  readonly reasons?: readonly string[]
   /** Where it comes from, in words. */
   readonly source?: string
   /** The draft's tokens as they were generated. */
@@ -47,12 +49,13 @@ export async function addItems(
 ): Promise<{ added: number; known: number }> {
   return await db.transaction().execute(async trx => {
     const counts = { added: 0, known: 0 }
-    for (const { prompt, response, preferred, source, sampled } of items) {
+    for (const { prompt, response, preferred, reasons, source, sampled } of items) {
       const row = {
         id: storeId('item', prompt, response),
         prompt: await insertPrompt(trx, prompt),
         response,
         preferred: preferred ?? null,
+        reasons: reasons?.length ? JSON.stringify(reasons) : null,
         source: source ?? null,
         sampled: sampled ? JSON.stringify(sampled) : null,
         status: 'pending',
@@ -92,13 +95,14 @@ export async function readRow(db: Kysely<Tables>, id: string, annotator: string 
 
 /** The item of a row. */
 export function itemOf(row: ItemRow): QueueItem {
-  const { id, response, preferred, source, sampled, annotator, lease_until, typed, edit, why, reason } = row
+  const { id, response, preferred, reasons, source, sampled, annotator, lease_until, typed, edit, why, reason } = row
   const claimed = row.status === 'claimed'
   return {
     id,
     prompt: JSON.parse(row.promptJson) as Prompt,
     response,
     ...(preferred !== null && { preferred }),
+    ...(reasons !== null && { reasons: JSON.parse(reasons) as string[] }),
     ...(source !== null && { source }),
     ...(sampled && { sampled: JSON.parse(sampled) as NewItem['sampled'] }),
     status: row.status,

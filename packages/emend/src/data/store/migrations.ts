@@ -90,4 +90,9 @@ export const migrations: Record<string, Migration> = {
       await db.schema.createIndex('acts_by_annotator').on('acts').columns(['annotator', 'n']).execute()
     },
   },
+  '0002-reasons-of-items': {
+    async up(db: Kysely<unknown>) {
+      await db.schema.alterTable('items').addColumn('reasons', 'text').execute()
+    },
+  },
 }

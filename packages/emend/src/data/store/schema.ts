@@ -106,6 +106,8 @@ export interface ItemsTable {
   prompt: string
   response: string
   preferred: string | null
+  /** JSON: texts; what is wrong with the response. */
+  reasons: string | null
   source: string | null
   sampled: string | null
   status: ItemStatus
