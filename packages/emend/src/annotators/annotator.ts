@@ -13,11 +13,14 @@ export interface Draft {
 
 /** Why an annotator has no usable edit of a draft that somebody else may well edit. */
 export type Failing =
+  | 'empty-draft'
+  | 'too-long'
   | 'empty-final'
   | 'unchanged'
   | 'over-budget'
   | 'shares-too-little'
   | 'truncated'
+  | 'filtered'
   | 'chatty'
   | 'did-not-win'
 

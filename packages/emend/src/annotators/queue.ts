@@ -35,24 +35,34 @@ export interface QueueOptions {
   readonly signal?: AbortSignal
   /** Edits kept to show; default 5. */
   readonly examples?: number
+  /**
+   * Tells processes of one annotator apart that work at the same time, so that no two of them hold one item; a process that goes on
+   * for one that was killed has its name, such as the file of calls, which one process has at a time.
+   */
+  readonly desk?: string
+  /** How many items there are to do. */
+  onStart?(items: number): void
   onItem?(done: number): void
 }
 
 /** Longer than a call with all its retries. */
 const LEASE_SECONDS = 3600
+/** So many items in a row without an answer, besides those in hand, and there is nobody who answers. */
+const MOST_UNANSWERED = 10
 
 /**
  * Takes the items that are pending: an edit is submitted, an unchanged draft needs none, a rejected one cannot be fixed. What the
- * annotator fails at stays pending. A spending cap that is reached or a key that is denied ends the work; any error that is none
- * of a provider's goes on to the caller, its item back to the queue.
+ * annotator fails at stays pending. A spending cap that is reached, a key that is denied or a provider that does not answer any
+ * more ends the work; any error that is none of a provider's goes on to the caller once the items in hand are done, its item back
+ * to the queue.
  */
 export async function annotateQueue(
   store: Store,
   annotator: Annotator,
   options: QueueOptions = {},
 ): Promise<QueueReport> {
-  const { limit, parallel = 1, signal, examples: most = 5, onItem } = options
-  const { by: who } = annotator
+  const { limit, parallel = 1, signal, examples: most = 5, desk, onStart, onItem } = options
+  const who = { ...annotator.by, ...(desk !== undefined && { window: desk }) }
   const counts = { edited: 0, unchanged: 0, rejected: 0, lost: 0 }
   const failing: Partial<Record<Failing, number>> = {}
   const failed: Record<string, number> = {}
@@ -60,6 +70,7 @@ export async function annotateQueue(
   const examples: Edit[] = []
   let stopped: string | undefined
   let done = 0
+  let unanswered = 0
 
   const decide = async (item: QueueItem): Promise<boolean> => {
     const from = performance.now()
@@ -96,14 +107,16 @@ export async function annotateQueue(
     let decided = false
     try {
       decided = await decide(item)
+      unanswered = 0
     } catch (error) {
       if (error instanceof ClaimError) {
         counts.lost++
       } else if (error instanceof CallError || error instanceof CapError) {
-        const ends = error instanceof CapError || error.failure === 'denied'
-        if (ends) stopped ??= error.message
         const why = error instanceof CapError ? 'spending cap' : error.failure
         failed[why] = (failed[why] ?? 0) + 1
+        if (error instanceof CapError || error.failure === 'denied') stopped ??= error.message
+        else if (error.retryable && ++unanswered >= MOST_UNANSWERED + parallel)
+          stopped ??= `${unanswered} drafts in a row had no answer: ${error.message}`
       } else {
         stopped ??= oneLine(error)
         throw error
@@ -116,8 +129,11 @@ export async function annotateQueue(
 
   const ids: string[] = []
   for await (const { id } of openItems(store, annotator.by.name)) if (ids.push(id) === limit) break
+  onStart?.(ids.length)
   const inHand = pLimit(parallel)
-  await Promise.all(ids.map(id => inHand(work, id)))
+  const ends = await Promise.allSettled(ids.map(id => inHand(work, id)))
+  const broken = ends.find(end => end.status === 'rejected')
+  if (broken) throw broken.reason
   if (signal?.aborted) stopped ??= 'interrupted'
   return {
     ...counts,
@@ -142,6 +158,6 @@ export async function* openItems(store: Store, annotator: string): AsyncGenerato
 }
 
 /** What an annotator is given of an item. */
-export function draftOf({ prompt, response, preferred }: QueueItem): Draft {
-  return { prompt, draft: response, ...(preferred !== undefined && { preferred }) }
+export function draftOf({ prompt, response, preferred, reasons }: QueueItem): Draft {
+  return { prompt, draft: response, ...(preferred !== undefined && { preferred }), ...(reasons && { reasons }) }
 }

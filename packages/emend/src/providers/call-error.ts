@@ -1,12 +1,16 @@
 /** Why a language model gave no answer, and what that means for money and for trying again. */
 import { EmendError } from '../errors.js'
 
-/** `broken`: an answer that is no answer, or ends in its middle; `refused`: the request itself is wrong; `denied`: the key or the model. */
+/**
+ * `broken`: an answer that is no answer, or ends in its middle; `overlong`: one that is far longer than was allowed; `refused`: the
+ * request itself is wrong; `denied`: the key, the model or the address, so that no other call will go better.
+ */
 export type CallFailure =
   | 'rate limit'
   | 'server error'
   | 'timeout'
   | 'broken'
+  | 'overlong'
   | 'network'
   | 'refused'
   | 'denied'

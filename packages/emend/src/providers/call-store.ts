@@ -49,8 +49,8 @@ const TABLES = `
 export const callKey = (request: CallRequest): string => storeId('call', request)
 
 /**
- * One process at a time: two would pay for the same call. Every commit is on disk before it is acknowledged. A reservation is written before its call goes out, so that a process
- * that dies in the middle leaves the worst of it counted.
+ * One process at a time: two would pay for the same call. Every commit is on disk before it is acknowledged. A reservation is
+ * written before its call goes out, so that a process that dies in the middle leaves the worst of it counted.
  */
 export class CallStore implements Disposable {
   readonly #db: Database.Database
@@ -104,10 +104,10 @@ export class CallStore implements Disposable {
     })
   }
 
-  /** Ends an attempt with an answer, which is kept, and with what it cost. */
-  answered(attempt: number, key: string, request: CallRequest, answer: KeptAnswer, cost: number): void {
+  /** Ends an attempt with an answer, which is kept, and with what it cost; its worst where that is not known. */
+  answered(attempt: number, key: string, request: CallRequest, answer: KeptAnswer, cost?: number): void {
     this.#transaction(() => {
-      this.#settle(attempt, cost, null)
+      this.#settle(attempt, cost ?? this.#worstOf(attempt), null)
       this.#db
         .prepare('INSERT OR IGNORE INTO calls VALUES(?, ?, ?, ?, ?, ?, ?, ?)')
         .run(
@@ -125,10 +125,7 @@ export class CallStore implements Disposable {
 
   /** Ends an attempt without an answer. @param charged whether it may be charged for: then its worst stays counted */
   failed(attempt: number, failure: string, charged: boolean): void {
-    this.#transaction(() => {
-      const { worst } = this.#db.prepare('SELECT worst FROM attempts WHERE n = ?').get(attempt) as { worst: number }
-      this.#settle(attempt, charged ? worst : 0, failure)
-    })
+    this.#transaction(() => this.#settle(attempt, charged ? this.#worstOf(attempt) : 0, failure))
   }
 
   /** What was spent with this file, in all its runs. */
@@ -143,6 +140,10 @@ export class CallStore implements Disposable {
     // The library closes a file for good only when its statements are collected: the lock is given back by hand.
     this.#db.exec('PRAGMA locking_mode = NORMAL; UPDATE spending SET spent = spent')
     this.#db.close()
+  }
+
+  #worstOf(attempt: number): number {
+    return (this.#db.prepare('SELECT worst FROM attempts WHERE n = ?').get(attempt) as { worst: number }).worst
   }
 
   #settle(attempt: number, cost: number, failure: string | null): void {

@@ -4,9 +4,9 @@ import pLimit from 'p-limit'
 import { UsageError } from '../errors.js'
 import { CallError, CapError } from './call-error.js'
 import { type CallRequest, CallStore, callKey, type KeptAnswer } from './call-store.js'
-import { ask, type ChatAnswer, type ChatMessage, type ChatModel, type ChatOptions } from './chat-model.js'
+import { ask, type ChatAnswer, type ChatMessage, type ChatModel, type ChatOptions, type Usage } from './chat-model.js'
 import { Pace, type PaceOptions } from './pace.js'
-import { costOf, mostTokens, NANO, type Prices } from './price.js'
+import { aboutTokens, costOf, mostTokens, NANO, type Prices } from './price.js'
 
 export interface CallerOptions extends PaceOptions {
   /** Where answers and spending are kept; default in memory only. */
@@ -24,6 +24,8 @@ export interface CallerOptions extends PaceOptions {
   readonly timeout?: number
   /** Milliseconds before the first second attempt, doubled each time, at most a minute; default 500. */
   readonly backoff?: number
+  /** Once aborted no request is sent; those under way come to their end, since they are paid. */
+  readonly stop?: AbortSignal
 }
 
 /** What became of the calls of one run; money in the currency of the prices. */
@@ -41,6 +43,8 @@ export interface CallSummary {
   readonly output_tokens: number
   /** Answers whose provider did not tell their usage: they count at their worst. */
   readonly usage_unknown: number
+  /** Settings that the provider does not take, by name: answers were given without them. */
+  readonly ignored: readonly string[]
   /** Of this store, over all its runs; what may have been charged counts at its worst. */
   readonly spent: number
   /** Calls of this store that never came to an end. */
@@ -48,6 +52,10 @@ export interface CallSummary {
 }
 
 const MOST_WAIT = 60_000
+/** Longest that a provider may ask to be left alone; a call that would wait longer is given up. */
+const MOST_ASKED = 600_000
+/** A usage beyond is no usage. */
+const MOST_TOKENS = 1e9
 
 /**
  * ```ts
@@ -78,6 +86,9 @@ export class Caller implements ChatModel {
     usage_unknown: 0,
   }
   readonly #failures: Record<string, { n: number; first: string }> = {}
+  readonly #ignored = new Set<string>()
+  /** By how much an answer cost more tokens than could be known, such as by turns that the provider adds: set aside from then on. */
+  readonly #beyond = { input: 0, output: 0 }
   /** Reservations of this caller that are not settled, and who waits for one to be. */
   #reserved = 0
   #waiting: (() => void)[] = []
@@ -108,7 +119,13 @@ export class Caller implements ChatModel {
 
   summary(): CallSummary {
     const { spent, open } = this.#store.spending()
-    return { ...this.#counts, failures: structuredClone(this.#failures), spent: spent / NANO, open }
+    return {
+      ...this.#counts,
+      failures: structuredClone(this.#failures),
+      ignored: [...this.#ignored],
+      spent: spent / NANO,
+      open,
+    }
   }
 
   #request(messages: readonly ChatMessage[], { maxTokens, temperature, seed, prefill }: ChatOptions): CallRequest {
@@ -148,10 +165,12 @@ export class Caller implements ChatModel {
         try {
           return await this.#attempt(key, request, signal)
         } catch (error) {
-          if (!(error instanceof CallError) || !error.retryable || attempt >= retries || signal?.aborted) throw error
-          const wait = error.retryAfter ?? this.#backoff(attempt)
-          if (error.failure === 'rate limit') this.#pace.hold(Math.min(wait, MOST_WAIT))
-          await sleep(Math.min(wait, MOST_WAIT), undefined, signal ? { signal } : {})
+          if (!(error instanceof CallError) || !error.retryable || attempt >= retries) throw error
+          const { retryAfter = 0, failure } = error
+          if (retryAfter > MOST_ASKED) throw error
+          const wait = Math.max(retryAfter, this.#backoff(attempt))
+          if (failure === 'rate limit') this.#pace.hold(wait)
+          await this.#sleep(wait, signal)
         }
       }
     } catch (error) {
@@ -163,32 +182,54 @@ export class Caller implements ChatModel {
 
   /** Doubled each time, and spread, so that calls which failed together do not come back together. */
   #backoff(attempt: number): number {
-    return (this.#options.backoff ?? 500) * 2 ** attempt * (0.75 + Math.random() / 2)
+    return Math.min((this.#options.backoff ?? 500) * 2 ** attempt, MOST_WAIT) * (0.75 + Math.random() / 2)
+  }
+
+  /** @throws CallError `stopped` as soon as nothing is to be sent any more */
+  async #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const ends = [signal, this.#options.stop].filter(each => each !== undefined)
+    try {
+      if (ms > 0) await sleep(ms, undefined, { signal: AbortSignal.any(ends) })
+    } catch {}
+    if (ends.some(({ aborted }) => aborted))
+      throw new CallError('stopped', `${this.name}: stopped before it was asked`, { charged: false })
   }
 
   async #attempt(key: string, request: CallRequest, signal: AbortSignal | undefined): Promise<KeptAnswer> {
     const { prices, timeout = 120_000 } = this.#options
     const { messages, maxTokens, temperature, seed, prefill } = request
-    const most = { input: mostTokens(messages, prefill), output: maxTokens }
-    const worst = costOf(most, prices)
-    await this.#pace.turn(most.input + most.output, signal)
-    const number = await this.#reserve(key, worst)
-    this.#counts.attempts++
+    await this.#sleep(this.#pace.take(aboutTokens(messages, prefill) + maxTokens), signal)
+    const number = await this.#reserve(key, () =>
+      costOf(
+        {
+          input: mostTokens(messages, prefill) + this.#beyond.input,
+          output: maxTokens + this.#beyond.output,
+        },
+        prices,
+      ),
+    )
     try {
+      await this.#sleep(0, signal)
+      this.#counts.attempts++
       const late = AbortSignal.timeout(timeout)
-      const { text, finish, usage } = await ask(this.#model, messages, {
+      const { text, finish, usage, ignored } = await ask(this.#model, messages, {
         maxTokens,
         ...(temperature !== undefined && { temperature }),
         ...(seed !== undefined && { seed }),
         ...(prefill !== undefined && { prefill }),
         signal: signal ? AbortSignal.any([signal, late]) : late,
       })
-      const answer = { text, finish, ...(usage && { usage }) }
-      this.#store.answered(number, key, request, answer, usage ? costOf(usage, prices) : worst)
+      for (const setting of ignored ?? []) this.#ignored.add(setting)
+      const told = usage && isUsage(usage) ? usage : undefined
+      const answer = { text, finish, ...(told && { usage: told }) }
+      this.#store.answered(number, key, request, answer, told && costOf(told, prices))
       this.#counts.answered++
-      this.#counts.input_tokens += usage?.input ?? 0
-      this.#counts.output_tokens += usage?.output ?? 0
-      if (!usage) this.#counts.usage_unknown++
+      if (told) {
+        this.#counts.input_tokens += told.input
+        this.#counts.output_tokens += told.output
+        this.#beyond.input = Math.max(this.#beyond.input, told.input - mostTokens(messages, prefill))
+        this.#beyond.output = Math.max(this.#beyond.output, told.output - maxTokens)
+      } else this.#counts.usage_unknown++
       return answer
     } catch (error) {
       this.#store.failed(
@@ -205,10 +246,11 @@ export class Caller implements ChatModel {
   }
 
   /** @throws CapError where the cap leaves no room, and nothing under way here can make some */
-  async #reserve(key: string, worst: number): Promise<number> {
+  async #reserve(key: string, worstNow: () => number): Promise<number> {
     const { cap } = this.#options
     const most = cap === undefined ? Number.POSITIVE_INFINITY : Math.floor(cap * NANO)
     for (;;) {
+      const worst = worstNow()
       const number = this.#store.reserve(key, worst, most)
       if (number !== undefined) {
         this.#reserved++
@@ -229,6 +271,10 @@ export class Caller implements ChatModel {
     found.n++
   }
 }
+
+/** Whether a usage can be one: a server may tell anything, and less than nothing would lift the cap. */
+const isUsage = ({ input, output }: Usage): boolean =>
+  [input, output].every(n => Number.isInteger(n) && n >= 0 && n <= MOST_TOKENS)
 
 /** An amount with four significant digits or two decimals, whichever says more. */
 export const money = (amount: number): string =>

@@ -20,6 +20,8 @@ export interface ChatEnd {
   readonly finish: ChatFinish
   /** Absent where the provider does not tell. */
   readonly usage?: Usage
+  /** Settings that the provider does not take, by name. */
+  readonly ignored?: readonly string[]
   /** The answer was paid before, and came from disk. */
   readonly cached?: boolean
 }

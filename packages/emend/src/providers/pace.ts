@@ -1,5 +1,4 @@
 /** Limits of a provider: so many requests and tokens a minute, spread evenly, and silence after it asked for it. */
-import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface PaceOptions {
   readonly requestsPerMinute?: number
@@ -35,11 +34,5 @@ export class Pace {
   /** Nothing begins for so long. */
   hold(ms: number): void {
     this.#next = Math.max(this.#next, this.#now() + ms)
-  }
-
-  /** Waits for its turn. @throws the signal's reason when it is aborted first */
-  async turn(tokens: number, signal?: AbortSignal): Promise<void> {
-    const wait = this.take(tokens)
-    if (wait > 0) await sleep(wait, undefined, signal ? { signal } : {})
   }
 }

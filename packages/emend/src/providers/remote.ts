@@ -1,8 +1,10 @@
 /** Language models behind an API, through the AI SDK. One call is one request: who calls decides about trying again. */
-import { APICallError, type LanguageModel, LoadAPIKeyError, streamText } from 'ai'
+import { type LanguageModel, streamText } from 'ai'
 import { UsageError } from '../errors.js'
-import { CallError, type CallFailure } from './call-error.js'
+import { CallError } from './call-error.js'
+import { callError, stopped } from './call-failure.js'
 import type { ChatFinish, ChatMessage, ChatModel, ChatOptions } from './chat-model.js'
+import { guardedFetch } from './guarded-fetch.js'
 
 /** The APIs that are spoken. */
 export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic', 'bedrock'] as const
@@ -15,29 +17,82 @@ export interface RemoteSettings {
   readonly model: string
   /** Such as `http://127.0.0.1:8080/v1`; needed for `openai-compatible`, the provider's own by default. */
   readonly baseUrl?: string
-  /** Default: where the provider's SDK looks (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, AWS's variables). Never stored. */
+  /** Default: the provider's variable (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `AWS_BEARER_TOKEN_BEDROCK` or AWS's others). Never stored. */
   readonly apiKey?: string
 }
 
-/** @throws UsageError where `openai-compatible` has no address */
+/** Where each provider's own SDK looks for an address and a key. */
+const ENVIRONMENT: Readonly<Record<Provider, { readonly address: readonly string[]; readonly key?: string }>> = {
+  'openai-compatible': { address: [] },
+  openai: { address: ['OPENAI_BASE_URL'], key: 'OPENAI_API_KEY' },
+  anthropic: { address: ['ANTHROPIC_BASE_URL'], key: 'ANTHROPIC_API_KEY' },
+  bedrock: { address: ['AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'], key: 'AWS_BEARER_TOKEN_BEDROCK' },
+}
+
+/** AWS's requests are signed by these; they stand in no request, but an error may name them. */
+const SIGNING = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+
+interface Remote {
+  readonly name: string
+  readonly model: LanguageModel
+  /** What no message may repeat. */
+  readonly secrets: readonly string[]
+}
+
+/** @throws UsageError where `openai-compatible` has no address, or an address cannot be one */
 export async function remoteModel(settings: RemoteSettings): Promise<ChatModel> {
-  const { provider, model, baseUrl } = settings
-  const sdkModel = await open(settings)
+  const { provider, model } = settings
+  const { address, key } = ENVIRONMENT[provider]
+  const env = (name: string) => process.env[name]?.trim() || undefined
+  const given = settings.baseUrl ?? address.map(env).find(Boolean)
+  const baseUrl = given === undefined ? undefined : checkedAddress(provider, given)
+  const apiKey = settings.apiKey?.trim() || (key && env(key))
   const name = `${provider}:${model}`
+  const place = provider === 'bedrock' ? (baseUrl ?? env('AWS_REGION')) : baseUrl
+  const remote = {
+    name,
+    model: await open(provider, model, {
+      ...(baseUrl !== undefined && { baseURL: baseUrl }),
+      ...(apiKey && { apiKey }),
+      fetch: guardedFetch(name),
+    }),
+    // Shorter ones are no keys, and would blot out words.
+    secrets: [apiKey, ...(provider === 'bedrock' ? SIGNING.map(env) : [])].filter(
+      secret => secret !== undefined && secret.length >= 6,
+    ) as string[],
+  }
   return {
     name,
-    identity: baseUrl === undefined ? name : `${name}@${baseUrl}`,
-    chat: (messages, options) => chat(sdkModel, name, messages, options),
+    identity: place === undefined ? name : `${name}@${place}`,
+    chat: (messages, options) => chat(remote, messages, options),
   }
 }
 
-async function open({ provider, model, baseUrl, apiKey }: RemoteSettings): Promise<LanguageModel> {
-  const place = { ...(baseUrl !== undefined && { baseURL: baseUrl }), ...(apiKey !== undefined && { apiKey }) }
+/** The address without a slash at its end. Credentials in it would be stored and shown, a query would be cut. */
+function checkedAddress(provider: Provider, given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : undefined
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new UsageError(`${provider}: expected an address such as http://127.0.0.1:8080/v1`)
+  if (url.username || url.password || url.search || url.hash)
+    throw new UsageError(`${provider}: expected an address without name, password, ? or #; keys come by --api-key-env`)
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '')
+}
+
+interface Place {
+  readonly baseURL?: string
+  readonly apiKey?: string
+  readonly fetch: typeof fetch
+}
+
+async function open(provider: Provider, model: string, place: Place): Promise<LanguageModel> {
+  // The SDK would print what a provider does not take; here it is part of the answer.
+  globalThis.AI_SDK_LOG_WARNINGS ??= false
   switch (provider) {
     case 'openai-compatible': {
-      if (baseUrl === undefined) throw new UsageError('openai-compatible: no address; give one with --base-url')
+      const { baseURL } = place
+      if (baseURL === undefined) throw new UsageError('openai-compatible: no address; give one with --base-url')
       const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
-      return createOpenAICompatible({ ...place, name: provider, baseURL: baseUrl, includeUsage: true }).chatModel(model)
+      return createOpenAICompatible({ ...place, name: provider, baseURL, includeUsage: true }).chatModel(model)
     }
     case 'openai':
       return (await import('@ai-sdk/openai')).createOpenAI(place).chat(model)
@@ -48,13 +103,17 @@ async function open({ provider, model, baseUrl, apiKey }: RemoteSettings): Promi
   }
 }
 
+/** Most characters that a token may stand for: the longest known are runs of 128 spaces. */
+const TOKEN_CHARACTERS = 128
+
 async function* chat(
-  model: LanguageModel,
-  name: string,
+  { name, model, secrets }: Remote,
   messages: readonly ChatMessage[],
   { maxTokens, temperature, seed, signal, prefill, onEnd }: ChatOptions = {},
 ): AsyncGenerator<string> {
   const turns: ChatMessage[] = prefill ? [...messages, { role: 'assistant', content: prefill }] : [...messages]
+  // Whoever goes away in the middle, or had enough, wants no more of it sent.
+  const left = new AbortController()
   const stream = streamText({
     model,
     messages: turns,
@@ -62,73 +121,44 @@ async function* chat(
     maxRetries: 0,
     // Errors come as parts of the stream; the SDK would print them besides.
     onError: () => {},
+    abortSignal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
     ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
     ...(temperature !== undefined && { temperature }),
     ...(seed !== undefined && { seed }),
-    ...(signal && { abortSignal: signal }),
   })
-  let failed: CallError | undefined
+  let room = maxTokens === undefined ? Number.POSITIVE_INFINITY : maxTokens * TOKEN_CHARACTERS
+  const ignored: string[] = []
   try {
     for await (const part of stream.fullStream) {
-      if (part.type === 'text-delta') yield part.text
-      else if (part.type === 'abort') throw stopped(name, signal)
-      else if (part.type === 'error') throw (failed = callError(name, part.error, signal))
+      if (part.type === 'text-delta') {
+        room -= part.text.length
+        if (room < 0)
+          throw new CallError('overlong', `${name}: the answer is far longer than the ${maxTokens} tokens allowed`, {
+            charged: true,
+          })
+        yield part.text
+      } else if (part.type === 'start-step') {
+        for (const warning of part.warnings) if ('feature' in warning) ignored.push(warning.feature)
+      } else if (part.type === 'abort') throw stopped(name, signal)
+      else if (part.type === 'error') throw part.error
       else if (part.type === 'finish') {
+        if (part.rawFinishReason === undefined)
+          throw new CallError('broken', `${name}: the answer ends without saying that it is at its end`, {
+            charged: true,
+          })
         const { inputTokens: input, outputTokens: output } = part.totalUsage
         onEnd?.({
           finish: FINISHES[part.finishReason] ?? 'other',
           ...(input !== undefined && output !== undefined && { usage: { input, output } }),
+          ...(ignored.length > 0 && { ignored }),
         })
       }
     }
   } catch (error) {
-    throw failed ?? callError(name, error, signal)
+    throw callError(name, error, secrets, signal)
+  } finally {
+    left.abort()
   }
 }
 
 const FINISHES: Partial<Record<string, ChatFinish>> = { stop: 'stop', length: 'length', 'content-filter': 'filtered' }
-
-function stopped(name: string, signal: AbortSignal | undefined): CallError {
-  const timeout = (signal?.reason as { name?: string } | undefined)?.name === 'TimeoutError'
-  return new CallError(timeout ? 'timeout' : 'stopped', `${name}: ${timeout ? 'no answer in time' : 'stopped'}`, {
-    charged: true,
-  })
-}
-
-/** What went wrong, by the status of the answer, or by what stands in its place. */
-function callError(name: string, error: unknown, signal: AbortSignal | undefined): CallError {
-  if (error instanceof CallError) return error
-  if (signal?.aborted) return stopped(name, signal)
-  const what = (error as { message?: unknown } | null)?.message
-  const message = `${name}: ${(typeof what === 'string' ? what : String(error)).replace(/\s*\n\s*/g, ' ').trim()}`
-  const status = APICallError.isInstance(error) ? error.statusCode : undefined
-  if (APICallError.isInstance(error) && status !== undefined && status >= 400)
-    return new CallError(failureOf(status), `${message} (status ${status})`, {
-      charged: false,
-      retryAfter: waitOf(error.responseHeaders),
-      cause: error,
-    })
-  // A request that was never taken costs nothing; of any other without a status nobody knows.
-  const { code } = ((error as { cause?: { cause?: unknown } } | null)?.cause ?? {}) as { code?: string }
-  const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].some(each => code === each || message.includes(each))
-  const network = APICallError.isInstance(error) && status === undefined
-  if (LoadAPIKeyError.isInstance(error)) return new CallError('denied', message, { charged: false, cause: error })
-  return new CallError(network || unreachable ? 'network' : 'broken', message, { charged: !unreachable, cause: error })
-}
-
-function failureOf(status: number): CallFailure {
-  if (status === 429) return 'rate limit'
-  if (status === 401 || status === 403 || status === 404) return 'denied'
-  return status >= 500 || status === 408 || status === 409 ? 'server error' : 'refused'
-}
-
-/** `retry-after-ms`, or `retry-after` in seconds or as a date, in milliseconds. */
-function waitOf(headers: Readonly<Record<string, string>> | undefined): number | undefined {
-  const ms = Number(headers?.['retry-after-ms'] ?? Number.NaN)
-  if (Number.isFinite(ms)) return Math.max(0, ms)
-  const after = headers?.['retry-after']
-  if (after === undefined) return undefined
-  const seconds = Number(after)
-  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - Date.now()
-  return Number.isFinite(wait) ? Math.max(0, wait) : undefined
-}
