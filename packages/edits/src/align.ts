@@ -1,5 +1,5 @@
 /** Alignment of two sequences: Myers' greedy difference with bounded work, so that a megabyte stays near linear. */
-import { diffArrays } from 'diff'
+import { shortestEdit } from './shortest-edit.js'
 
 /** A stretch `[a0, a1)` of one sequence standing against `[b0, b1)` of the other. */
 export type Block = readonly [a0: number, a1: number, b0: number, b1: number]
@@ -23,7 +23,7 @@ type Anchor = readonly [i: number, j: number]
 /**
  * The blocks in which two sequences differ, in order; everything between them is equal.
  *
- * The common start and end are cut off first. Myers' algorithm (An O(ND) difference algorithm, 1986; the `diff` package) is exact
+ * The common start and end are cut off first. Myers' algorithm (`shortestEdit`) is exact
  * up to `maxEdits`, or fewer where `maxSteps` binds. Beyond that the sequences are cut at runs of items that occur once on each
  * side (patience diff: the longest increasing chain of such anchors) and each part is aligned by itself; a part without anchors is
  * one block, replaced as a whole. The result is then correct, though perhaps not minimal.
@@ -55,18 +55,9 @@ function alignInto(
   const size = a1 - a0 + (b1 - b0)
   const affordable = Math.floor(Math.min(limits.stepsPerItem, Math.sqrt(limits.stepsPerItem * size)))
   const maxEditLength = Math.min(limits.maxEdits, Math.max(SMALLEST_BUDGET, affordable))
-  const changes = diffArrays(a.slice(a0, a1), b.slice(b0, b1), { maxEditLength })
-  if (changes) {
-    let i = a0
-    let j = b0
-    for (const { added, removed, count } of changes) {
-      if (added) push(blocks, [i, i, j, (j += count)])
-      else if (removed) push(blocks, [i, (i += count), j, j])
-      else {
-        i += count
-        j += count
-      }
-    }
+  const shortest = shortestEdit(a, b, [a0, a1, b0, b1], maxEditLength)
+  if (shortest) {
+    for (const block of shortest) push(blocks, block)
     return
   }
 
@@ -105,44 +96,44 @@ function push(blocks: Block[], block: Block): void {
 
 /** Equal places in two sequences: starts of runs of eight items that are unique on both sides, or else single unique items. */
 function findAnchors(a: readonly number[], b: readonly number[]): Anchor[] {
-  let runs = [a, b] as const
-  for (let span = 1; span < LONGEST_RUN; span *= 2) runs = joinedWithNext(runs, span)
-  const anchors = uniqueAnchors(...runs)
+  // Two runs that share a hash by chance are told apart by their items.
+  const anchors = uniqueAnchors(hashedRuns(a), hashedRuns(b)).filter(([i, j]) => a[i] === b[j])
   return anchors.length > 0 ? anchors : uniqueAnchors(a, b)
 }
 
-/** Numbers every run of `2 × span` items, given the numbers of the runs of `span` items; equal runs get equal numbers. */
-function joinedWithNext([a, b]: readonly [readonly number[], readonly number[]], span: number): [number[], number[]] {
-  const numbers = new Map<number, number>()
-  const join = (runs: readonly number[]) => {
-    const joined: number[] = []
-    for (let i = 0; i + span < runs.length; i++) {
-      const pair = runs[i]! * 2 ** 26 + runs[i + span]!
-      let number = numbers.get(pair)
-      if (number === undefined) {
-        number = numbers.size
-        numbers.set(pair, number)
-      }
-      joined.push(number)
+/** [N − 7] a hash of each item and the seven after it. */
+function hashedRuns(items: readonly number[]): Int32Array {
+  let runs = Int32Array.from(items)
+  for (let span = 1; span < LONGEST_RUN; span *= 2) {
+    const joined = new Int32Array(Math.max(0, runs.length - span))
+    for (let i = 0; i < joined.length; i++) {
+      const mixed = Math.imul(runs[i]!, 0x9e3779b1) + Math.imul(runs[i + span]!, 0x85ebca6b)
+      // 30 bits: a number that V8 keeps without a box.
+      joined[i] = (mixed ^ (mixed >>> 15)) & 0x3fffffff
     }
-    return joined
+    runs = joined
   }
-  return [join(a), join(b)]
+  return runs
 }
 
 /** Pairs of positions whose item occurs once on each side, thinned to the longest chain that increases on both. */
-function uniqueAnchors(a: readonly number[], b: readonly number[]): Anchor[] {
-  const inA = new Map<number, number>()
-  const inB = new Map<number, number>()
-  a.forEach((item, i) => void inA.set(item, inA.has(item) ? -1 : i))
-  b.forEach((item, j) => void inB.set(item, inB.has(item) ? -1 : j))
+function uniqueAnchors(a: ArrayLike<number>, b: ArrayLike<number>): Anchor[] {
+  // In the order of `a`, since a map keeps the order in which its keys came.
+  const inA = uniquePlaces(a)
+  const inB = uniquePlaces(b)
   const pairs: Anchor[] = []
   for (const [item, i] of inA) {
     const j = inB.get(item)
     if (i >= 0 && j !== undefined && j >= 0) pairs.push([i, j])
   }
-  pairs.sort((p, q) => p[0] - q[0])
   return longestIncreasing(pairs)
+}
+
+/** Where each item stands that occurs once; −1 for one that occurs more often. */
+function uniquePlaces(items: ArrayLike<number>): Map<number, number> {
+  const places = new Map<number, number>()
+  for (let i = 0; i < items.length; i++) places.set(items[i]!, places.has(items[i]!) ? -1 : i)
+  return places
 }
 
 /** The longest subsequence of pairs with increasing second member (patience sorting, n log n). */

@@ -31,9 +31,35 @@ export function diffTexts(draft: string, final: string): EditOp[] {
     if (!text.isWellFormed()) throw new RangeError(`${side}: holds a lone surrogate; call toWellFormed() on it first`)
   }
   if (draft === final) return []
+  const [d0, d1, f0, f1] = aroundChanges(draft, final)
   const ops: EditOp[] = []
-  for (const block of changedBlocks(words(draft), words(final))) ops.push(...refine(draft, final, block))
+  for (const [a0, a1, b0, b1] of changedBlocks(words(draft.slice(d0, d1)), words(final.slice(f0, f1))))
+    ops.push(...refine(draft, final, [d0 + a0, d0 + a1, f0 + b0, f0 + b1]))
   return leadWithSpace(draft, final, mergeAcrossSeparators(draft, ops))
+}
+
+/**
+ * Where two texts differ, widened to the next place on either side that parts words whatever stands beyond it: outside of it the
+ * words are the same. Most edits change a small part of a text, and the rest need not be split.
+ */
+function aroundChanges(draft: string, final: string): Block {
+  const [start, d1, , f1] = differingMiddle(
+    [0, draft.length, 0, final.length],
+    (i, j) => draft.charCodeAt(i) === final.charCodeAt(j),
+  )
+  let d0 = start - 1
+  while (d0 > 0 && !partsWords(draft, d0)) d0--
+  let after = 1
+  while (d1 + after < draft.length && !partsWords(draft, d1 + after)) after++
+  const cut = Math.max(0, d0)
+  return [cut, Math.min(draft.length, d1 + after), cut, Math.min(final.length, f1 + after)]
+}
+
+/** Whether a space stands before this place and a letter or digit of ASCII at it. */
+function partsWords(text: string, at: number): boolean {
+  if (text.charCodeAt(at - 1) !== 0x20) return false
+  const code = text.charCodeAt(at)
+  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || (code >= 0x30 && code <= 0x39)
 }
 
 /** Aligns two lists of pieces and gives the differing blocks in UTF-16 units of the joined pieces. */
@@ -57,7 +83,8 @@ function changedBlocks(a: readonly string[], b: readonly string[], maxEdits?: nu
 
 function starts(pieces: readonly string[]): number[] {
   const offsets = [0]
-  for (const piece of pieces) offsets.push(offsets.at(-1)! + piece.length)
+  let at = 0
+  for (const piece of pieces) offsets.push((at += piece.length))
   return offsets
 }
 
