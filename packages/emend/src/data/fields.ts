@@ -61,8 +61,12 @@ export function presentField(record: SourceRecord, field: string): unknown {
 
 /** The error for a field with a wrong value. */
 export function wrong(record: SourceRecord, field: string, expected: string, got: unknown): DataError {
-  return new DataError(`${expected}, got ${described(got)}`, at(record, field))
+  return malformed(record, field, `${expected}, got ${described(got)}`)
 }
+
+/** The error for a field, in other words. */
+export const malformed = (record: SourceRecord, field: string, what: string): DataError =>
+  new DataError(what, at(record, field))
 
 const at = (record: SourceRecord, field: string) => ({ file: record.file, line: record.line, field })
 

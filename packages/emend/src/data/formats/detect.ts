@@ -8,13 +8,18 @@ import { formats } from './index.js'
 /** Records looked at. */
 export const LOOKED_AT = 20
 
-/** The first format that every one of the rows looks like. @throws DataError naming the fields there are, if none does */
+/**
+ * The format that most of the rows look like, and the first of those: one bad record among them does not hide what the file is.
+ * @throws DataError naming the fields there are, if no row looks like any
+ */
 export function detectFormat(rows: readonly Row[], file: string): Format {
   const records = rows.flatMap(row => ('value' in row && isFields(row.value) ? [row.value] : []))
   const first = rows[0]
   if (records.length === 0 && first && 'error' in first) throw first.error
-  const found = records.length > 0 && formats.find(({ detect }) => detect && records.every(detect))
-  if (found) return found
+  const found = formats
+    .map(format => ({ format, alike: format.detect ? records.filter(format.detect).length : 0 }))
+    .reduce((best, one) => (one.alike > best.alike ? one : best))
+  if (found.alike > 0) return found.format
   const fields = [...new Set(records.flatMap(record => Object.keys(record)))]
   const what =
     records.length === 0

@@ -1,7 +1,7 @@
 /** Pieces that formats share: prompts as text or as turns, answers, other fields. */
 
 import type { Prompt } from '@emend/edits'
-import { presentField, promptField, type SourceRecord, textField, wrong } from '../fields.js'
+import { malformed, presentField, promptField, type SourceRecord, textField, wrong } from '../fields.js'
 import type { Entry } from './entry.js'
 import type { Fields } from './format.js'
 
@@ -30,7 +30,8 @@ export function turnsField(record: SourceRecord, field: string): Turns {
 export function answer(record: SourceRecord, field: string, turns: Turns): string {
   const [only] = turns
   if (turns.length === 1 && only?.role === 'assistant') return only.content
-  throw wrong(record, field, `expected one assistant message after the prompt, got ${turns.length} messages in`, turns)
+  const got = turns.map(turn => turn.role).join(', ') || 'none'
+  throw malformed(record, field, `expected one message of the assistant after the prompt, got ${got}`)
 }
 
 /** A number, or the text of one as in CSV. */

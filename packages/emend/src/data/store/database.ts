@@ -6,9 +6,11 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   DEFAULT_MIGRATION_TABLE,
+  type DialectAdapter,
   type Driver,
   Kysely,
   Migrator,
+  SqliteAdapter,
   SqliteDialect,
   sql,
 } from 'kysely'
@@ -86,6 +88,17 @@ class ImmediateDialect extends SqliteDialect {
         await connection.executeQuery(CompiledQuery.raw('begin immediate'))
       },
     })
+  }
+
+  override createAdapter(): DialectAdapter {
+    return new TransactionalAdapter()
+  }
+}
+
+/** Has a migration run in a transaction, all of it or nothing: of processes that open a new store at once the first makes it. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
   }
 }
 

@@ -1,0 +1,211 @@
+/** Records that cannot be read: the error names file, line and field; they stop the import, or are set aside and counted. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DataError } from '../../errors.js'
+import { redactContacts, Store } from '../store/index.js'
+import { type ImportOptions, importFile } from './import.js'
+
+const goldens = fileURLToPath(new URL('../../../goldens/formats', import.meta.url))
+let folder: string
+let store: Store
+let n = 0
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'emend-malformed-'))
+  store = await Store.open(join(folder, 'emend.db'))
+})
+afterAll(async () => {
+  await store.close()
+  rmSync(folder, { recursive: true })
+})
+
+function write(content: string | Uint8Array, end = '.jsonl'): string {
+  const path = join(folder, `${n++}${end}`)
+  writeFileSync(path, content)
+  return path
+}
+
+/** Imports text; the message of the error without the folder. */
+async function refused(content: string | Uint8Array, options: ImportOptions = {}, end = '.jsonl'): Promise<string> {
+  const path = write(content, end)
+  const error = await importFile(store, path, options).then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(error).toBeInstanceOf(DataError)
+  return (error as DataError).message.replace(path, 'f')
+}
+
+const turn = (role: string, content: unknown) => ({ role, content })
+const dialogue = '\n\nHuman: a\n\nAssistant: b'
+
+it.each([
+  ['trl-preference', { prompt: 'a', chosen: 'b' }, 'f:1: rejected: missing: the record has prompt, chosen'],
+  ['trl-preference', { prompt: 'a', chosen: 1, rejected: 'b' }, 'f:1: chosen: expected text, got number 1'],
+  ['trl-preference', { prompt: 5, chosen: 'a', rejected: 'b' }, 'f:1: prompt: expected text or turns'],
+  [
+    'trl-preference',
+    { prompt: [turn('user', 'a')], chosen: [turn('user', 'b')], rejected: [turn('assistant', 'c')] },
+    'f:1: chosen: expected one message of the assistant after the prompt, got user',
+  ],
+  ['trl-preference', { prompt: [turn('tool', 'a')], chosen: [], rejected: [] }, 'f:1: prompt: expected text or turns'],
+  ['trl-preference-implicit', { chosen: [turn('user', 'a')] }, 'f:1: rejected: missing'],
+  ['ultrafeedback', { prompt: 'a', chosen: 'b', rejected: [] }, 'f:1: chosen: expected turns of {role, content}'],
+  ['alpacafarm-preference', { instruction: 'a', output_1: 'b' }, 'f:1: output_2: missing'],
+  [
+    'alpacafarm-preference',
+    { instruction: 'a', input: '', output_1: 'b', output_2: 'c', preference: 3 },
+    'f:1: preference: expected null, 0 or a number in [1, 2], got number 3',
+  ],
+  ['alpacaeval-outputs', { instruction: 'a', output: 'b' }, 'f:1: generator: missing'],
+  ['alpacaeval-annotations', { instruction: 'a', output_1: 'b', output_2: 'c' }, 'f:1: preference: missing'],
+  ['alpaca', { instruction: 'a', output: null }, 'f:1: output: expected text, got null'],
+  ['hh-rlhf', { chosen: 'a', rejected: dialogue }, 'f:1: chosen: expected a dialogue of'],
+  [
+    'hh-rlhf',
+    { chosen: dialogue, rejected: '\n\nHuman: other\n\nAssistant: b' },
+    'f:1: rejected: expected the dialogue of chosen up to the last answer',
+  ],
+  ['figa', { input: 'a', original_output: 'b' }, 'f:1: revised_output: missing'],
+  ['draft-final', { draft: 'a', final: ['b'] }, 'f:1: final: expected text, got an array of 1'],
+  ['draft-final', { draft: 'a', final: 'b', reasons: [1] }, 'f:1: reasons: expected text or a list of texts'],
+  ['responses', { response: 'a' }, 'f:1: prompt: missing'],
+  [
+    'emend',
+    { id: 'x', prompt: '', draft: 'a', final: 'b', ops: [], by: { kind: 'robot', name: 'x' }, at: 'now' },
+    'f:1: record: field by.kind',
+  ],
+  ['nemo-rl', { context: [turn('user', 'a')], completions: [{ rank: 0 }] }, 'f:1: completions: expected a list of at'],
+  [
+    'nemo-rl',
+    { context: [turn('user', 'a')], completions: [{ rank: 'x', completion: [] }, {}] },
+    'f:1: rank: expected a number, got string "x"',
+  ],
+  [
+    'langfuse',
+    { input: 'a', output: 7, scores: [{ dataType: 'CORRECTION', value: 'b' }] },
+    'f:1: output: expected text or a message of {role, content: text}, got number 7',
+  ],
+  [
+    'langfuse',
+    { input: 'a', output: 'b', scores: [{ dataType: 'CORRECTION', value: 'b', observationId: 'o' }] },
+    'f:1: observations: expected the observation o that was corrected, got nothing',
+  ],
+])('%s: %j', async (format, record, expected) => {
+  expect(await refused(JSON.stringify(record), { format })).toContain(expected)
+})
+
+describe('files', () => {
+  const good = '{"draft":"a","final":"b"}\n'
+  it.each([
+    ['broken JSON', `${good}{"draft":`, '.jsonl', 'f:2: column 10: broken JSON: expected a value, got the end'],
+    ['no object', `${good}[1]`, '.jsonl', 'f:2: expected an object of fields, got an array of 1'],
+    ['an array cut off', '[{"draft":"a","final":"b"},{"dra', '.json', 'f:1: ends inside record 2: the file is cut off'],
+    ['a broken element', '[{"draft":"a","final":"b"},\n{"draft":}]', '.json', 'f:2: column 10: broken JSON'],
+    ['a trailing comma', '[{"draft":"a","final":"b"},]', '.json', 'f:1: no record'],
+    ['text after an array', '[{"draft":"a","final":"b"}]{}', '.json', 'f:1: goes on after the array'],
+    ['a short row', 'draft,final\na,b\nc\n', '.csv', 'f:3: has 1 values, the header 2 columns'],
+    ['an open quote', 'draft,final\na,b\n"c,d\n', '.csv', 'broken CSV: Quote Not Closed'],
+    ['a column twice', 'draft,draft\na,b\n', '.csv', 'f:1: the header has the column "draft" twice'],
+    ['no table', 'just a text\n', '.txt', 'f:1: expected JSON, Parquet, or CSV with a header'],
+    ['Parquet cut off', 'PAR1 and no more', '.parquet', 'f: damaged Parquet data'],
+    ['a store', 'SQLite format 3\0', '.db', 'f: an SQLite file, not a file of records'],
+    ['nothing', '', '.jsonl', 'f: no records: expected objects of fields'],
+    ['unknown fields', '{"a":1,"b":2}', '.jsonl', 'f: no known format has records of a, b; name it with --format'],
+  ])('%s', async (_, content, end, expected) => {
+    expect(await refused(content, {}, end)).toContain(expected)
+  })
+
+  it.each([
+    ['JSON Lines', Buffer.from('{"draft":"a","final":"\xff"}\n', 'latin1'), '.jsonl', 'f:1: the line is not UTF-8'],
+    ['JSON', Buffer.from('[\n{"draft":"a","final":"\xff"}]', 'latin1'), '.json', 'f:1: not UTF-8 from this line on'],
+    ['CSV', Buffer.from('draft,final\na,\xff\n', 'latin1'), '.csv', 'not UTF-8 from this line on'],
+    ['UTF-16', Buffer.from(good, 'utf16le'), '.jsonl', 'f:1: '],
+    ['gzip cut off', gzipSync(good.repeat(1000)).subarray(0, 40), '.jsonl.gz', 'f: broken gzip data'],
+    ['no gzip at all', Buffer.from(good), '.jsonl.gz', 'f: broken gzip data'],
+  ])('%s that is not what it should be', async (_, content, end, expected) => {
+    expect(await refused(content, {}, end)).toContain(expected)
+  })
+
+  it('gzip is told by content, whatever the file is called', async () => {
+    expect(await importFile(store, write(gzipSync('{"draft":"gz","final":"b"}\n')))).toMatchObject({ added: 1 })
+  })
+})
+
+describe('bad records', () => {
+  const lines = ['{"draft":"k1","final":"b"}', '{"draft":1,"final":"b"}', 'broken', '{"draft":"k2","final":"b"}']
+
+  it('stop the import; what was read before is stored, and known when it is mended', async () => {
+    const other = await Store.open(join(folder, 'stop.db'))
+    const file = write(lines.join('\n'))
+    await expect(importFile(other, file)).rejects.toThrow(`${file}:2: draft: expected text, got number 1`)
+    const mended = write([lines[0], lines[3]].join('\n'))
+    expect(await importFile(other, mended)).toMatchObject({ read: 2, added: 1, known: 1 })
+    await other.close()
+  })
+
+  it('or are set aside with what was wrong, redacted as everything is', async () => {
+    const file = write([...lines, '{"draft":["ada@example.org"],"final":"b"}'].join('\n'))
+    const report = await importFile(store, file, { onBad: 'reject', redact: redactContacts })
+    expect(report).toMatchObject({ read: 5, added: 2, rejected: 3 })
+    const rejects = readFileSync(`${file}.rejects.jsonl`, 'utf8').trimEnd().split('\n')
+    expect(rejects.map(line => JSON.parse(line) as unknown)).toEqual([
+      {
+        file,
+        line: 2,
+        error: `${file}:2: draft: expected text, got number 1`,
+        record: { draft: 1, final: 'b' },
+      },
+      { file, line: 3, error: expect.stringContaining(`${file}:3: column 1: broken JSON`) },
+      {
+        file,
+        line: 5,
+        error: expect.stringContaining('got an array of 1'),
+        record: { draft: ['[e-mail]'], final: 'b' },
+      },
+    ])
+  })
+
+  it('a redaction may keep a record out', async () => {
+    const file = write('{"draft":"secret","final":"b"}\n{"draft":"open","final":"b"}')
+    const redact = (record: Readonly<Record<string, unknown>>) => (record['draft'] === 'secret' ? undefined : record)
+    expect(await importFile(store, file, { redact })).toMatchObject({ read: 2, added: 1, setAside: { redacted: 1 } })
+  })
+
+  it('lone surrogates are replaced and counted', async () => {
+    const file = write('{"draft":"x\\ud800y","final":"\\udc00\\udc00"}')
+    expect(await importFile(store, file)).toMatchObject({ added: 1, repaired: 3 })
+  })
+})
+
+it('whatever is done to a file, the import ends well or with one clear line, never with a crash', async () => {
+  const names = ['trl-preference.jsonl', 'hh-rlhf.jsonl.gz', 'figa.json', 'replies.csv', 'trl-conversational.parquet']
+  const originals = names.map(name => readFileSync(join(goldens, name)))
+  originals.push(gunzipSync(originals[1]!))
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...originals),
+      fc.nat(10_000),
+      fc.array(fc.tuple(fc.nat(10_000), fc.nat(255)), { maxLength: 4 }),
+      async (original, cut, changes) => {
+        const bytes = Buffer.from(original.subarray(0, original.length - (cut % original.length)))
+        for (const [at, value] of changes) if (bytes.length > 0) bytes[at % bytes.length] = value
+        const file = write(bytes, '.bin')
+        const report = await importFile(store, file, { onBad: 'reject' }).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(DataError)
+          expect((error as DataError).message).not.toContain('\n')
+          return undefined
+        })
+        if (!report) return
+        const aside = Object.values(report.setAside).reduce((a, b) => a + b, 0)
+        expect(report.read).toBe(report.added + report.known + report.rejected + aside)
+      },
+    ),
+    { numRuns: 150 },
+  )
+}, 60_000)
