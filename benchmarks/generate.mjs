@@ -1,7 +1,9 @@
 // Tokens per second of generation beside Python's transformers.generate: the same weights, machine and threads, in turn,
 // greedy, no end-of-text. Run after `npm run build`:
 //   PYTHON=python3 npm run bench:generate -- [--models 10M,50M,135M] [--batches 1,32] [--repeats 5] [--threads N] [--gguf FILE]
-// "even": prompts of one length. "mixed": of a quarter of it up to all, as they come; Python pads them on the left.
+// "even": prompts of one length. "mixed": of a quarter of it up to all, as they come; Python pads them on the left. "ending": four
+// batches of even prompts whose texts end after a quarter of the new tokens up to all, as those of a policy do; only those count. Here
+// rows that have ended make room for others; Python waits for the longest of each batch.
 // The roof is the time that the step's matrix products alone take, by whichever of the two kernels is quicker, on the same
 // weights and as many rows: what is left above it is everything else. SMOLLM2 may name a Hugging Face folder of SmolLM2-135M;
 // without it random weights of its shape serve. With --gguf llama.cpp (node-llama-cpp) generates from that file, for scale.
@@ -12,9 +14,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { noGrad, numThreads, PackedLinear, randomUniform, scope, setNumThreads, torch } from '@emend/torch'
+import { noGrad, numThreads, PackedLinear, randomUniform, scope, setNumThreads, torch, uniform } from '@emend/torch'
 import { loadModel, saveModel } from 'emend/checkpoints'
-import { generate } from 'emend/generation'
+import { GenerationEngine } from 'emend/generation'
 import { createDecoder, decoderConfig } from 'emend/models'
 
 const { values: options } = parseArgs({
@@ -73,6 +75,29 @@ function promptsFor(batch, longest, vocabulary, mixed) {
     const length = mixed ? Math.round(longest * (1 - (0.75 * i) / batch)) : longest
     return Int32Array.from(randomUniform([7, i], length), u => Math.floor(u * vocabulary))
   })
+}
+
+/** The greedy continuation of each prompt, of its length, so many at once. */
+function continuations(model, prompts, lengths, maxRows) {
+  const engine = new GenerationEngine(model, { maxRows })
+  const made = []
+  for (const [i, prompt] of prompts.entries()) {
+    const onFinish = (_, { ids }) => {
+      made[i] = ids
+    }
+    engine.add({
+      prompt,
+      maxNewTokens: lengths[i],
+      sampling: { temperature: 0 },
+      eos: [],
+      seed: 0,
+      request: i,
+      onFinish,
+    })
+  }
+  while (engine.step());
+  engine.dispose()
+  return made
 }
 
 /** Seconds that the matrix products of one step take for so many rows, each with its own weights; and what that is. */
@@ -139,13 +164,14 @@ try {
     else await peer.ask({ load: at, threads: numThreads() })
     const cases = options.batches
       .split(',')
-      .flatMap(batch => [
-        { batch: Number(batch), mixed: false },
-        ...(batch === '1' ? [] : [{ batch: Number(batch), mixed: true }]),
-      ])
-    for (const { batch, mixed } of cases) {
-      const prompts = promptsFor(batch, promptLength, model.config.vocabSize, mixed)
-      const ids = prompts.map(prompt => [...prompt])
+      .map(Number)
+      .flatMap(batch => (batch === 1 ? ['even'] : ['even', 'mixed', 'ending']).map(kind => ({ batch, kind })))
+    for (const { batch, kind } of cases) {
+      const count = kind === 'ending' ? 4 * batch : batch
+      const prompts = promptsFor(count, promptLength, model.config.vocabSize, kind === 'mixed')
+      const shortest = kind === 'ending' ? maxNewTokens >> 2 : maxNewTokens
+      const lengths = prompts.map((_, i) => shortest + Math.round((maxNewTokens - shortest) * uniform(8, i)))
+      const tokens = lengths.reduce((sum, length) => sum + length, 0)
       const ours = []
       const theirs = []
       let same = '-'
@@ -153,29 +179,35 @@ try {
         let replies
         ours.push(
           await seconds(() => {
-            replies = generate(model, prompts, { maxNewTokens, temperature: 0, eos: [], seed: 0 })
+            replies = continuations(model, prompts, lengths, batch)
           }),
         )
         if (peerIs instanceof Error) continue
-        const answer = await peer.ask({ ids, new: maxNewTokens })
-        theirs.push(answer.seconds)
-        const equal = replies.flatMap(({ ids }, r) => [...ids].map((id, t) => id === answer.tokens[r][t]))
+        const answers = { seconds: 0, tokens: [] }
+        for (let from = 0; from < count; from += batch) {
+          const ids = prompts.slice(from, from + batch).map(prompt => [...prompt])
+          const answer = await peer.ask({ ids, new: lengths.slice(from, from + batch) })
+          answers.seconds += answer.seconds
+          answers.tokens.push(...answer.tokens)
+        }
+        theirs.push(answers.seconds)
+        const equal = replies.flatMap((ids, r) => [...ids].map((id, t) => id === answers.tokens[r][t]))
         same = `${Math.round((100 * equal.filter(Boolean).length) / equal.length)} %`
       }
       // The first of each warms caches and kernels.
       const [mine, other] = [ours, theirs].map(times => median(times.slice(1)))
       const { time, gflops, gbytes } = roof(model, batch)
-      const perSecond = time => Math.round((batch * maxNewTokens) / time)
+      const perSecond = time => Math.round(tokens / time)
       rows.push({
         model: real ? 'SmolLM2-135M' : name,
         batch,
-        prompts: mixed ? 'mixed' : 'even',
+        texts: kind,
         'ours tok/s': perSecond(mine),
         'transformers tok/s': other ? perSecond(other) : '-',
         ratio: other ? Number((other / mine).toFixed(2)) : '-',
         'same tokens': same,
         'roof tok/s': Math.round(batch / time),
-        'of roof': `${Math.round((100 * time * maxNewTokens) / mine)} %`,
+        'of roof': `${Math.round((100 * time * tokens) / batch / mine)} %`,
         'GFLOP/s': Math.round(gflops),
         'GB/s': Math.round(gbytes),
       })
@@ -193,6 +225,9 @@ console.log(
 )
 console.table(rows)
 if (options.gguf) {
-  const perSecond = await llamaCpp(options.gguf, promptLength, maxNewTokens).catch(error => error.message)
-  console.log(`llama.cpp, ${options.gguf}, one sequence: ${perSecond} tok/s`)
+  const said = await llamaCpp(options.gguf, promptLength, maxNewTokens).then(
+    perSecond => `${perSecond} tok/s`,
+    error => `left out: ${error.message}; npm install --no-save node-llama-cpp`,
+  )
+  console.log(`llama.cpp, one sequence of ${options.gguf}: ${said}`)
 }

@@ -1,6 +1,6 @@
 """The Python side of generate.mjs: transformers.generate on the same weights, asked one JSON line at a time.
 
-{"load": folder, "threads": n} | {"ids": [[..]], "new": n}  ->  {"transformers": version, ...} | {"seconds": s, "tokens": [[..]]}
+{"load": folder, "threads": n} | {"ids": [[..]], "new": [n, ..]}  ->  {"transformers": version, ...} | {"seconds": s, "tokens": [[..]]}
 """
 import json
 import sys
@@ -15,6 +15,17 @@ transformers.logging.set_verbosity_error()
 torch.set_flush_denormal(True)
 model = None
 
+
+class EndsAt(transformers.StoppingCriteria):
+    """Ends each row of a batch after so many tokens, as an end-of-text would."""
+
+    def __init__(self, lengths):
+        self.lengths = torch.tensor(lengths)
+
+    def __call__(self, input_ids, scores, **kwargs):
+        return input_ids.shape[1] >= self.lengths
+
+
 for line in sys.stdin:
     request = json.loads(line)
     if 'load' in request:
@@ -27,8 +38,11 @@ for line in sys.stdin:
         longest = max(map(len, request['ids']))
         ids = torch.tensor([[0] * (longest - len(row)) + row for row in request['ids']])
         mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in request['ids']])
+        new = request['new']
+        ends = [EndsAt([longest + n for n in new])] if min(new) < max(new) else []
         start = time.perf_counter()
         with torch.inference_mode():
-            out = model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=request['new'])
-        answer = {'seconds': time.perf_counter() - start, 'tokens': out[:, ids.shape[1]:].tolist()}
+            out = model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=max(new), stopping_criteria=ends)
+        seconds = time.perf_counter() - start
+        answer = {'seconds': seconds, 'tokens': [row[longest:longest + n].tolist() for row, n in zip(out, new)]}
     print(json.dumps(answer), flush=True)
