@@ -74,7 +74,16 @@ export async function openCaller(flags: ChatModelOptions): Promise<{ caller: Cal
   return { caller, store }
 }
 
-async function openModel(flags: ChatModelOptions): Promise<ChatModel> {
+/**
+ * The model by itself, its calls not kept.
+ *
+ * @param option how the names of its options begin
+ * @throws UsageError naming the option
+ */
+export async function openModel(
+  flags: Pick<ChatModelOptions, 'llm' | 'baseUrl' | 'apiKeyEnv' | 'threads' | 'device'>,
+  option = '--',
+): Promise<ChatModel> {
   const { llm, baseUrl, apiKeyEnv } = flags
   const { localModel, PROVIDERS, remoteModel } = await import('../providers/index.js')
   const [, provider, model] = /^([^:]+):(.+)$/s.exec(llm ?? '') ?? []
@@ -86,11 +95,11 @@ async function openModel(flags: ChatModelOptions): Promise<ChatModel> {
   const known = PROVIDERS.find(name => name === provider)
   if (!known)
     throw new UsageError(
-      `--llm: got ${llm ?? 'nothing'}, expected ${[...PROVIDERS, 'local'].join(', ')}, a colon, and a name`,
+      `${option}llm: got ${llm ?? 'nothing'}, expected ${[...PROVIDERS, 'local'].join(', ')}, a colon, and a name`,
     )
   const apiKey = apiKeyEnv === undefined ? undefined : process.env[apiKeyEnv]
   if (apiKeyEnv !== undefined && !apiKey)
-    throw new UsageError(`--api-key-env ${apiKeyEnv}: the environment has no such variable, or it is empty`)
+    throw new UsageError(`${option}api-key-env ${apiKeyEnv}: the environment has no such variable, or it is empty`)
   return remoteModel({
     provider: known,
     model: model!,

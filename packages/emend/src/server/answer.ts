@@ -3,7 +3,11 @@ import type { ApiError } from './api-error.js'
 import type { SampleEvent } from './protocol.js'
 
 /** An event of one of the choices of a request. */
-export type ChoiceEvent = Omit<SampleEvent, 'task' | 'sample'> & { readonly index: number }
+export type ChoiceEvent = Omit<SampleEvent, 'task' | 'sample' | 'finish'> & {
+  readonly index: number
+  /** `content_filter`: refused by a guard. */
+  readonly finish?: NonNullable<SampleEvent['finish']> | 'content_filter'
+}
 
 /** Events given at a time, so that what was held up does not become one huge text. */
 const AT_ONCE = 256

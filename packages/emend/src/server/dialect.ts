@@ -8,7 +8,7 @@ export interface Piece {
   readonly text: string
   /** only where log-probabilities were asked for */
   readonly tokens?: readonly SettledToken[]
-  readonly finish: 'stop' | 'length' | null
+  readonly finish: 'stop' | 'length' | 'content_filter' | null
 }
 
 export interface Dialect {

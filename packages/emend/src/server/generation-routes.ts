@@ -1,6 +1,8 @@
 /** `/v1/chat/completions` and `/v1/completions`: from a request to samples, and back as one answer or as a stream. */
 import { randomInt, randomUUID } from 'node:crypto'
+import type { GuardVerdict } from '../guards/guard.js'
 import type { Answer } from './answer.js'
+import { refusalAnswer, toldVerdict, verdictHeader } from './answer-guard.js'
 import { ApiError, wrongField } from './api-error.js'
 import { chatDialect, completionDialect, type Dialect, type Piece } from './dialect.js'
 import type { GenerateTask, SettledToken } from './protocol.js'
@@ -42,7 +44,9 @@ export async function chat(model: ServedModel, body: unknown, connection: Connec
   checkPrompt(model, prompt, 'messages')
   const maxNewTokens = request.max_completion_tokens ?? request.max_tokens ?? model.compute.ready.context
   const topLogprobs = request.logprobs ? (request.top_logprobs ?? 0) : undefined
-  return respond(model, chatDialect(model.tokenizer), request, [prompt], maxNewTokens, topLogprobs, connection)
+  const verdict = await model.guard?.check(messages, connection.signal)
+  const dialect = chatDialect(model.tokenizer)
+  return respond(model, dialect, request, [prompt], maxNewTokens, topLogprobs, connection, verdict)
 }
 
 /** Answers a completion request; several prompts make as many choices, in their order. */
@@ -56,7 +60,10 @@ export async function completion(model: ServedModel, body: unknown, connection: 
     checkPrompt(model, prompt, prompts.length > 1 ? `prompt[${i}]` : 'prompt')
   const maxNewTokens = request.max_tokens ?? COMPLETION_TOKENS
   const dialect = completionDialect(model.tokenizer)
-  return respond(model, dialect, request, prompts, maxNewTokens, request.logprobs ?? undefined, connection)
+  // Prompts of one request are one conversation to a guard: refused together, or not at all.
+  const turns = () => prompts.map(ids => ({ role: 'user', content: model.tokenizer.decode(ids, { specials: true }) }))
+  const verdict = await model.guard?.check(turns(), connection.signal)
+  return respond(model, dialect, request, prompts, maxNewTokens, request.logprobs ?? undefined, connection, verdict)
 }
 
 function reserveChoices({ capacity, reserve }: Connection, choices: number, param: string): void {
@@ -103,6 +110,7 @@ async function respond(
   maxNewTokens: number,
   topLogprobs: number | undefined,
   connection: Connection,
+  verdict: GuardVerdict | undefined,
 ): Promise<Response> {
   const n = request.n ?? 1
   const choices = prompts.length * n
@@ -121,19 +129,25 @@ async function respond(
     stop: typeof stop === 'string' ? [stop] : stop,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
   }
-  const answer = model.compute.generate(
-    prompts.map((prompt, i) => ({ ...task, prompt, request: i })),
-    LAG,
-    connection.drop,
-  )
+  const answer = verdict?.refused
+    ? refusalAnswer(choices)
+    : model.compute.generate(
+        prompts.map((prompt, i) => ({ ...task, prompt, request: i })),
+        LAG,
+        connection.drop,
+      )
   connection.signal.addEventListener('abort', () => answer.cancel(), { once: true })
   if (connection.signal.aborted) answer.cancel()
 
   const head = { id: `${dialect.prefix}-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model: model.id }
   const promptTokens = prompts.reduce((sum, { length }) => sum + length, 0)
-  if (!request.stream) return whole(dialect, head, answer, choices, promptTokens)
+  const headers: Record<string, string> = verdict ? { 'emend-guard': verdictHeader(verdict) } : {}
+  if (!request.stream) {
+    const told = verdict ? { ...head, emend: { guard: toldVerdict(verdict) } } : head
+    return whole(dialect, told, answer, choices, promptTokens, headers)
+  }
   const includeUsage = request.stream_options?.include_usage ?? false
-  return stream(chunks(dialect, head, answer, choices, promptTokens, includeUsage), answer, connection)
+  return stream(chunks(dialect, head, answer, choices, promptTokens, includeUsage), answer, connection, headers)
 }
 
 const usageOf = (promptTokens: number, generated: number) => ({
@@ -143,7 +157,14 @@ const usageOf = (promptTokens: number, generated: number) => ({
 })
 
 /** The whole answer once every choice is finished. */
-async function whole(dialect: Dialect, head: object, answer: Answer, choices: number, promptTokens: number) {
+async function whole(
+  dialect: Dialect,
+  head: object,
+  answer: Answer,
+  choices: number,
+  promptTokens: number,
+  headers: Record<string, string>,
+) {
   const texts: string[] = new Array(choices).fill('')
   const tokens = Array.from({ length: choices }, (): SettledToken[] | undefined => undefined)
   const finishes: Piece['finish'][] = new Array(choices).fill(null)
@@ -156,7 +177,7 @@ async function whole(dialect: Dialect, head: object, answer: Answer, choices: nu
       generated += event.generated ?? 0
     }
   }
-  return Response.json({
+  const body = {
     ...head,
     object: dialect.object,
     choices: texts.map((text, index) => {
@@ -164,7 +185,8 @@ async function whole(dialect: Dialect, head: object, answer: Answer, choices: nu
       return dialect.whole({ index, text, finish: finishes[index]!, ...(settled && { tokens: settled }) })
     }),
     usage: usageOf(promptTokens, generated),
-  })
+  }
+  return Response.json(body, { headers })
 }
 
 /** The answer as server-sent events, as much at a time as there is. */
@@ -203,7 +225,12 @@ async function* chunks(
 }
 
 /** Sends what a generator yields as fast as the client reads, and nothing ahead of it. */
-function stream(source: AsyncGenerator<string>, answer: Answer, connection: Connection): Response {
+function stream(
+  source: AsyncGenerator<string>,
+  answer: Answer,
+  connection: Connection,
+  headers: Record<string, string>,
+): Response {
   const utf8 = new TextEncoder()
   let stalled: NodeJS.Timeout | undefined
   const body = new ReadableStream<Uint8Array>(
@@ -223,6 +250,6 @@ function stream(source: AsyncGenerator<string>, answer: Answer, connection: Conn
     { highWaterMark: 0 },
   )
   return new Response(body, {
-    headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
   })
 }

@@ -5,12 +5,17 @@ import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Device } from '@emend/torch'
 import { createAdaptorServer } from '@hono/node-server'
-import { EmendError } from '../errors.js'
+import { EmendError, oneLine } from '../errors.js'
+import type { Guard } from '../guards/guard.js'
+import type { ChatModel } from '../providers/chat-model.js'
 import { Tokenizer } from '../text/index.js'
 import { Admission } from './admission.js'
+import { answerGuard } from './answer-guard.js'
 import { createApp } from './app.js'
 import { encodeConversation } from './conversation.js'
 import { isLoopback } from './guard.js'
+import { servedChat } from './served-chat.js'
+import type { ServedModel } from './served-model.js'
 import { startCompute } from './start-compute.js'
 
 export interface ServeOptions {
@@ -30,6 +35,8 @@ export interface ServeOptions {
   readonly queue?: number
   readonly device?: Device
   readonly threads?: number
+  /** Makes who is asked before anything is generated, by the served model itself or by another; default nobody. */
+  guard?(served: ChatModel): Guard
   /** what `Authorization: Bearer` must carry; default nothing */
   readonly apiKey?: string
   /** told in one line what went wrong inside; default stderr */
@@ -81,15 +88,22 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { source, config } = compute.ready.tokenizer
   const tokenizer = Tokenizer.parse(source, { where: path, ...(config && { config }) })
   const admission = new Admission(maxRows + queue)
+  const model: ServedModel = {
+    id: name,
+    created: Math.floor(Date.now() / 1000),
+    tokenizer,
+    encodeChat: encodeConversation(tokenizer),
+    compute,
+    ...(reward && { rewardTokenizer: reward.tokenizer }),
+  }
+  const guard = options.guard?.(servedChat(model))
+  // A guard that cannot be asked would make every answer an error: that is told now.
+  await guard?.check([{ role: 'user', content: 'Hello' }]).catch(async (error: unknown) => {
+    await stop()
+    throw new EmendError(`the guard gives no verdict: ${oneLine(error)}`, { cause: error })
+  })
   const app = createApp(
-    {
-      id: name,
-      created: Math.floor(Date.now() / 1000),
-      tokenizer,
-      encodeChat: encodeConversation(tokenizer),
-      compute,
-      ...(reward && { rewardTokenizer: reward.tokenizer }),
-    },
+    { ...model, ...(guard && { guard: answerGuard(guard, log) }) },
     {
       admission,
       loopback: isLoopback(host),

@@ -1,5 +1,6 @@
 /** What the answering thread knows of the models: a name, tokenizers, and the thread that computes. */
 import type { Tokenizer } from '../text/tokenizer.js'
+import type { AnswerGuard } from './answer-guard.js'
 import { ApiError } from './api-error.js'
 import type { ComputeClient } from './compute-client.js'
 
@@ -20,6 +21,8 @@ export interface ServedModel {
    */
   encodeChat(messages: readonly ChatMessage[]): Promise<Int32Array>
   readonly compute: ComputeClient
+  /** asked before anything is generated */
+  readonly guard?: AnswerGuard
   /** the reward model's */
   readonly rewardTokenizer?: Tokenizer
 }

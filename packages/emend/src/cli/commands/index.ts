@@ -10,6 +10,7 @@ import { editsCommand } from './edits.js'
 import { evaluateCommand } from './evaluate.js'
 import { exportCommand } from './export.js'
 import { generateCommand } from './generate.js'
+import { guardCommand } from './guard.js'
 import { importCommand } from './import.js'
 import { inspectCommand } from './inspect.js'
 import { labelCommand } from './label.js'
@@ -40,6 +41,7 @@ export const commands = (): Command[] => [
   pullCommand(),
   generateCommand(),
   serveCommand(),
+  guardCommand(),
   convertCommand(),
   inspectCommand(),
   scoreCommand(),

@@ -4,10 +4,11 @@ import { UsageError } from '../../errors.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type CommonOptions, positiveNumber, wholeNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
+import { type GuardFlags, guardOption, withGuardOptions } from '../serve-guard.js'
 import { deviceOption } from '../training.js'
 import { tokenizerBeside } from './score.js'
 
-interface Flags extends CommonOptions {
+interface Flags extends CommonOptions, GuardFlags {
   host: string
   port: number
   name?: string
@@ -31,7 +32,7 @@ export function serveCommand(): Command {
     .option('--queue <n>', 'samples that wait; beyond them requests get 429', wholeNumber, 256)
     .option('--grace <seconds>', 'how long answers may go on after Ctrl-C', wholeNumber, 10)
     .option('--api-key-env <name>', 'the environment variable with the key that requests must carry')
-  return withCommonOptions(command, 'device', 'threads')
+  return withCommonOptions(withGuardOptions(command), 'device', 'threads')
     .addHelpText(
       'after',
       examples(
@@ -40,6 +41,7 @@ export function serveCommand(): Command {
           'emend serve runs/ppo/model --reward runs/reward/model --port 0 --json',
           'one line when it is ready: {url, model}',
         ],
+        ['emend serve runs/ppo/model --guard said', 'the model itself is asked first whether a request is harmful'],
       ),
     )
     .action(async (path: string, flags: Flags) => {
@@ -48,6 +50,7 @@ export function serveCommand(): Command {
       const { Tokenizer } = await import('../../text/index.js')
       const { host, port, maxRows, queue, name, reward, threads } = flags
       const signal = interruptSignal()
+      const guard = await guardOption(flags)
       const server = await serve({
         model: path,
         ...{ host, port, maxRows, queue },
@@ -55,6 +58,7 @@ export function serveCommand(): Command {
         ...(name === undefined ? {} : { name }),
         ...(threads === undefined ? {} : { threads }),
         ...(apiKey === undefined ? {} : { apiKey }),
+        ...(guard && { guard }),
         ...(reward === undefined
           ? {}
           : { reward: { folder: reward, tokenizer: await Tokenizer.load(tokenizerBeside(reward)) } }),
