@@ -5,6 +5,8 @@ import { readSection } from '../providers/sections.js'
 
 export interface MoralModel {
   readonly model: ChatModel
+  /** What it answers. */
+  reply(messages: readonly ChatMessage[]): string
   /** What it was asked, in order. */
   readonly distilled: string[]
   readonly probed: string[]
@@ -23,7 +25,7 @@ export function moralModel(
   script: { distil?: (text: string) => string | undefined; probe?: (intent: string) => string | undefined } = {},
 ): MoralModel {
   const seen = { distilled: [] as string[], probed: [] as string[], answered: [] as (readonly ChatMessage[])[] }
-  const model = scriptedModel('moral', messages => {
+  const reply = (messages: readonly ChatMessage[]) => {
     const asked = messages.at(-1)!.content
     const conversation = readSection('conversation', asked)
     if (conversation !== undefined) {
@@ -37,8 +39,8 @@ export function moralModel(
     }
     seen.answered.push(messages)
     return 'Gladly: here is all you asked for.'
-  })
-  return { model, ...seen }
+  }
+  return { model: scriptedModel('moral', reply), reply, ...seen }
 }
 
 function distil(text: string): string {
