@@ -12,12 +12,15 @@ import type { Tokenizer } from './tokenizer.js'
 
 /** How a file is labelled. */
 export interface LabelFileOptions {
-  /** A file, there whole at the end or not at all; or a stream, such as stdout, which gets each line as it is ready. */
+  /** A file, there whole at the end or not at all; or a stream, such as stdout, which gets the lines as they are ready. */
   readonly out: string | Writable
   readonly signal?: AbortSignal
   /** Told after each pair how many are done. */
   readonly onPair?: (done: number) => void
 }
+
+/** Characters written at once. */
+const CHUNK = 1 << 16
 
 /** What was labelled. */
 export interface LabelFileReport {
@@ -41,14 +44,19 @@ export async function labelFile(
   const report: LabelFileReport = { pairs: 0, meanEditRatio: 0, repaired: 0 }
   let ratios = 0
   await writing(options.out, async write => {
+    let lines = ''
     for await (const labelled of labelPairs(readPairs(path, report), tokenizer)) {
       if (options.signal?.aborted)
         throw new Interrupted('stopped; labels are made in one go, so run the same command again')
       ratios += labelled.edit_ratio
-      await write(`${JSON.stringify(labelled)}\n`)
+      lines += `${JSON.stringify(labelled)}\n`
       report.pairs++
       options.onPair?.(report.pairs)
+      if (lines.length < CHUNK) continue
+      await write(lines)
+      lines = ''
     }
+    await write(lines)
   })
   if (report.pairs > 0) report.meanEditRatio = ratios / report.pairs
   return report

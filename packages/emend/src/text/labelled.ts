@@ -23,7 +23,7 @@ export interface LabelledEdit {
 const BATCH = { pairs: 256, characters: 1 << 20 }
 
 /**
- * Labels pairs as they come, in order, a batch at a time.
+ * Labels pairs as they come, in order, a batch at a time. While one is labelled, the next is being encoded.
  *
  * @param pairs texts; lone surrogates become U+FFFD, which keeps every range where it was
  */
@@ -31,22 +31,36 @@ export async function* labelPairs(
   pairs: AsyncIterable<{ draft: string; final: string }> | Iterable<{ draft: string; final: string }>,
   tokenizer: Tokenizer,
 ): AsyncGenerator<LabelledEdit> {
+  let encoding: Promise<TokenizedText[]> | undefined
+  for await (const texts of batches(pairs)) {
+    const next = tokenizer.encodeBatch(texts)
+    // What it fails with is thrown when its turn comes.
+    next.catch(() => {})
+    if (encoding) yield* labelBatch(await encoding)
+    encoding = next
+  }
+  if (encoding) yield* labelBatch(await encoding)
+}
+
+/** Texts of some pairs at a time: draft, final, draft, final, … */
+async function* batches(
+  pairs: AsyncIterable<{ draft: string; final: string }> | Iterable<{ draft: string; final: string }>,
+): AsyncGenerator<string[]> {
   let texts: string[] = []
   let characters = 0
   for await (const { draft, final } of pairs) {
     texts.push(draft, final)
     characters += draft.length + final.length
     if (texts.length < 2 * BATCH.pairs && characters < BATCH.characters) continue
-    yield* labelBatch(texts, tokenizer)
+    yield texts
     texts = []
     characters = 0
   }
-  yield* labelBatch(texts, tokenizer)
+  if (texts.length > 0) yield texts
 }
 
-/** @param texts draft, final, draft, final, … */
-async function* labelBatch(texts: readonly string[], tokenizer: Tokenizer): AsyncGenerator<LabelledEdit> {
-  const tokenized = await tokenizer.encodeBatch(texts)
+/** @param tokenized draft, final, draft, final, … */
+function* labelBatch(tokenized: readonly TokenizedText[]): Generator<LabelledEdit> {
   for (let i = 0; i < tokenized.length; i += 2) {
     const [draft, final] = [tokenized[i]!, tokenized[i + 1]!]
     const edits = diffTexts(draft.text, final.text)
