@@ -25,7 +25,12 @@ export function pairFile({ edits, preferences }: PairFlags): string {
   return (edits ?? preferences) as string
 }
 
-export async function readPairs(flags: PairFlags, model: LanguageModel): Promise<readonly Pair[]> {
+/** What reading pairs needs of a model, whatever it is made for. */
+export interface PairReader extends Pick<LanguageModel, 'tokenizer' | 'eos' | 'encode'> {
+  readonly decoder: { readonly config: { readonly maxPositions: number } }
+}
+
+export async function readPairs(flags: PairFlags, model: PairReader): Promise<readonly Pair[]> {
   const { pairsFromEdits, readEdits, readPreferences } = await import('../index.js')
   const eos = model.eos[0]
   if (eos === undefined) throw new UsageError('the model has no end-of-text token (eos_token_id)')

@@ -1,10 +1,9 @@
 /** AlpacaEval's annotation files: judgements of two outputs, read as leniently as its own code and as strictly as is safe. */
 
 import { asRecord, optionalText, type SourceRecord, textField, wrong } from '../data/fields.js'
-import { faultOf, type JsonLine } from '../data/jsonl.js'
-import { readLines, type TextLine } from '../data/lines.js'
 import { DataError } from '../errors.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
+import { pythonRecords } from './python-json.js'
 import { type Preference, type WinRate, winRate } from './winrate.js'
 
 /** One judgement as AlpacaEval stores it. */
@@ -70,7 +69,8 @@ function preferenceField(record: SourceRecord): Preference {
   throw wrong(record, 'preference', 'expected null, -1, 0 or a number in [1, 2]', value)
 }
 
-function optionalTexts<Field extends string>(
+/** Those of some fields that are there. */
+export function optionalTexts<Field extends string>(
   record: SourceRecord,
   fields: readonly Field[],
 ): { [F in Field]?: string } {
@@ -80,40 +80,4 @@ function optionalTexts<Field extends string>(
     if (text !== undefined) found[field] = text
   }
   return found
-}
-
-/** The records of a JSON array, told by how it begins, or of JSON Lines. */
-async function* pythonRecords(path: string): AsyncGenerator<JsonLine> {
-  const lines: TextLine[] = []
-  for await (const row of readLines(path)) {
-    if ('error' in row) throw row.error
-    lines.push(row)
-  }
-  if (
-    !lines
-      .find(({ text }) => text.trim() !== '')
-      ?.text.trimStart()
-      .startsWith('[')
-  ) {
-    for (const { line, text } of lines) if (text.trim() !== '') yield { line, value: pythonJson(text, path, line) }
-    return
-  }
-  const values = pythonJson(lines.map(({ text }) => text).join('\n'), path, 1) as unknown[]
-  for (const [i, value] of values.entries()) yield { line: i + 1, value }
-}
-
-/** JSON as Python's `json` writes it: NaN and ±Infinity, which are no JSON, become null. */
-function pythonJson(text: string, path: string, line: number): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    const mended = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity)\b/gs, found =>
-      found.startsWith('"') ? found : 'null',
-    )
-    try {
-      return JSON.parse(mended)
-    } catch (error) {
-      throw faultOf(mended, path, line, error)
-    }
-  }
 }

@@ -1,8 +1,11 @@
 /** Evaluation: win rates, paired comparisons, intervals, and what a reward model is worth. */
 export * from './annotations.js'
 export * from './auroc.js'
+export * from './comparison.js'
 export * from './intervals.js'
+export * from './leaderboard.js'
 export * from './length-adjusted.js'
+export * from './outputs.js'
 export * from './pair-accuracy.js'
 export * from './paired.js'
 export * from './repeats.js'

@@ -1,69 +1,84 @@
-/** `emend evaluate`: a win rate, of a policy judged by a world or of judgements on file. */
-import { Command } from 'commander'
+/** `emend evaluate`: win rates of models by a judge or by judgements on file, and what a reward model is worth. */
+import { Command, Option } from 'commander'
 import { UsageError } from '../../errors.js'
-import { interruptSignal } from '../../pipeline/interrupt.js'
-import { type CommonOptions, positiveNumber, withCommonOptions } from '../options.js'
-import { examples, groups, print, printJson } from '../output.js'
-import { deviceOption } from '../training.js'
-
-interface Flags extends CommonOptions {
-  annotations?: string
-  model?: string
-  world?: string
-  n: number
-  maxNewTokens: number
-}
+import { withChatModel } from '../chat-model.js'
+import type { EvaluateFlags } from '../evaluation/flags.js'
+import { positiveNumber, realNumber, withCommonOptions } from '../options.js'
+import { examples, groups } from '../output.js'
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
     .helpGroup(groups.models)
-    .description('win rate and its standard error, with the statistics of AlpacaEval')
+    .description('win rate and its standard error, with the statistics of AlpacaEval; or what a reward model is worth')
     .option('--annotations <file>', 'judgements on file, as AlpacaEval writes them')
-    .option('--model <dir>', 'a policy, judged by --world on its test prompts')
-    .option('--world <name>', 'the embedded world that judges: concierge')
-    .option('--n <n>', 'how many test prompts', positiveNumber, 805)
-    .option('--max-new-tokens <n>', 'longest reply', positiveNumber, 64)
-  return withCommonOptions(command, 'seed', 'device')
+    .option('--against <file>', 'judgements of another model on the same prompts, to compare prompt by prompt')
+    .option('--model-outputs <file>', "a model's outputs, {instruction, output, generator}")
+    .option('--reference-outputs <file>', "the reference's outputs to the same instructions")
+    .option('--model <dir>', "a model that answers now: the reference's instructions, or a world's test prompts")
+    .option('--chat', "with --model: apply the model's chat template")
+    .option('--temperature <t>', 'with --model: 0 is greedy', realNumber, 1)
+    .option('--max-new-tokens <n>', 'with --model: longest reply', positiveNumber, 64)
+    .option('--n <n>', 'with --model and --world: how many test prompts', positiveNumber, 805)
+    .addOption(new Option('--judge <who>', 'who compares outputs').choices(['llm', 'reward', 'oracle']))
+    .option('--both-orders', 'llm: ask in both orders; else the order is drawn by a hash of the instruction')
+    .option('--world <name>', 'the embedded world whose oracle judges: concierge')
+    .option('--reward <dir>', 'a reward model: the judge, or what is evaluated on --preferences or --edits')
+    .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
+    .option('--preferences <file>', 'held-out pairs: JSON Lines of {prompt, chosen, rejected}')
+    .option(
+      '--edits <file>',
+      'held-out edits: JSON Lines of {prompt, draft, final}; tells whether token rewards find them',
+    )
+    .option('--subset <column>', 'accuracy for each value of this column of the pairs')
+    .option('--annotations-out <file>', 'write the judgements as AlpacaEval does')
+    .option('--leaderboard <file>', 'add the row to this CSV, or replace it')
+    .option('--name <name>', "the model's name in the leaderboard; default that of its outputs")
+    .option('--report <file>', 'write an HTML page to read the games side by side')
+  return withCommonOptions(withChatModel(command, 'with --judge llm: who judges'), 'seed', 'device', 'threads')
     .addHelpText(
       'after',
       examples(
         ['emend evaluate --annotations annotations.json', 'statistics of existing judgements'],
+        [
+          'emend evaluate --annotations new.json --against old.json --report games.html',
+          'two checkpoints on the same prompts, by a paired test, and a page to read them',
+        ],
+        [
+          'emend evaluate --model-outputs new.json --reference-outputs ref.json --judge llm --both-orders \\\n      --llm openai-compatible:NAME --base-url http://127.0.0.1:8080/v1 --annotations-out judged.json',
+          'a language model judges; run again, it asks only what it was not answered',
+        ],
+        ['emend evaluate --annotations judged.json --leaderboard leaderboard.csv', 'the row goes into a leaderboard'],
         ['emend evaluate --model runs/demo-1/arm-fg-ppo/model --world concierge', 'a policy in the embedded world'],
+        [
+          'emend evaluate --reward runs/reward/model --preferences held-out.jsonl --subset category',
+          'accuracy of a reward model, for each category too',
+        ],
       ),
     )
-    .action(async (flags: Flags) => {
-      const { formatWinRate, winRate } = await import('../../evaluation/winrate.js')
-      const result = flags.annotations !== undefined ? await ofAnnotations(flags.annotations) : await ofModel(flags)
-      const row = winRate(result.preferences, result.outputs)
-      if (flags.json) return printJson(row)
-      await print(formatWinRate(row))
+    .action(async (flags: EvaluateFlags) => {
+      if (flags.preferences !== undefined || flags.edits !== undefined) {
+        const { tellReward } = await import('../evaluation/reward.js')
+        return tellReward(flags)
+      }
+      const { tellGames } = await import('../evaluation/told.js')
+      await tellGames(await gamesOf(flags), flags)
     })
 }
 
-async function ofAnnotations(file: string) {
-  const { readAnnotations } = await import('../../evaluation/annotations.js')
-  const annotations = await readAnnotations(file)
-  return {
-    preferences: annotations.map(annotation => annotation.preference),
-    outputs: annotations.map(annotation => annotation.output_2),
+async function gamesOf(flags: EvaluateFlags) {
+  const { annotations, model, modelOutputs, referenceOutputs, world } = flags
+  if (annotations !== undefined) {
+    if (model !== undefined || modelOutputs !== undefined)
+      throw new UsageError('give either --annotations FILE or outputs to judge, not both')
+    const { readAnnotations } = await import('../../evaluation/annotations.js')
+    return { annotations: await readAnnotations(annotations) }
   }
-}
-
-async function ofModel({ model: folder, world: name, n, maxNewTokens, seed = 1, ...flags }: Flags) {
-  if (folder === undefined) throw new UsageError('give --annotations FILE, or --model DIR with --world concierge')
-  if (name !== 'concierge') throw new UsageError(`--world: got ${name ?? 'nothing'}, expected concierge`)
-  const [{ concierge }, { LanguageModel }] = await Promise.all([
-    import('../../worlds/concierge/index.js'),
-    import('../../index.js'),
-  ])
-  const model = await LanguageModel.load(folder, deviceOption(flags))
-  const stays = concierge.stays('test', seed, n)
-  const replies = await model.generate(
-    stays.map(stay => stay.prompt),
-    { seed, maxNewTokens, signal: interruptSignal() },
-  )
-  return {
-    preferences: replies.map((reply, i) => 1 + concierge.compare(stays[i]!, reply.text, reply.ended)),
-    outputs: replies.map(reply => reply.text),
-  }
+  const { judgedGames, worldGames } = await import('../evaluation/games.js')
+  if (modelOutputs !== undefined || referenceOutputs !== undefined) return judgedGames(flags)
+  if (model === undefined)
+    throw new UsageError(
+      'give --annotations FILE, --model-outputs FILE with --reference-outputs FILE, --model DIR with --world concierge, or --reward DIR with --preferences FILE',
+    )
+  if (world !== 'concierge') throw new UsageError(`--world: got ${world ?? 'nothing'}, expected concierge`)
+  return worldGames(flags)
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { promptText } from '../../annotators/editor-prompt.js'
 import type { Preference } from '../winrate.js'
-import type { Game, Judge } from './judge.js'
+import type { Game, Judge, Verdict } from './judge.js'
 
 /** Whether a and b change places: a fair coin that seed and instruction decide. */
 export function isSwapped({ prompt }: Pick<Game, 'prompt'>, seed: number): boolean {
@@ -17,17 +17,24 @@ export function isSwapped({ prompt }: Pick<Game, 'prompt'>, seed: number): boole
 
 const mirrored = (preference: Preference): Preference =>
   preference === null || preference === 0 ? preference : 3 - preference
-const swapped = ({ prompt, a, b }: Game): Game => ({ prompt, a: b, b: a })
+
+/** What a judge says that sees the responses in the other order, told in terms of a and b. */
+async function askSwapped(judge: Judge, { prompt, a, b }: Game): Promise<Verdict> {
+  const { preference: seen, raw } = await judge.compare({ prompt, a: b, b: a })
+  const preference = mirrored(seen)
+  return { preference, asked: [{ first: 'b', preference }], ...(raw !== undefined && { raw }) }
+}
+
+async function askAsGiven(judge: Judge, game: Game): Promise<Verdict> {
+  const { preference, raw } = await judge.compare(game)
+  return { preference, asked: [{ first: 'a', preference }], ...(raw !== undefined && { raw }) }
+}
 
 /** Shows each pair in the order of the coin, so that a judge who likes the first place favours nobody. */
 export function seededOrder(judge: Judge, seed = 0): Judge {
   return {
     name: judge.name,
-    async compare(game) {
-      if (!isSwapped(game, seed)) return judge.compare(game)
-      const { preference, ...rest } = await judge.compare(swapped(game))
-      return { preference: mirrored(preference), ...rest }
-    },
+    compare: game => (isSwapped(game, seed) ? askSwapped(judge, game) : askAsGiven(judge, game)),
   }
 }
 
@@ -36,11 +43,11 @@ export function bothOrders(judge: Judge): Judge {
   return {
     name: `${judge.name}/both-orders`,
     async compare(game) {
-      const [there, back] = await Promise.all([judge.compare(game), judge.compare(swapped(game))])
-      const other = mirrored(back.preference)
-      const mean = there.preference === null || other === null ? null : (there.preference + other) / 2
+      const [there, back] = await Promise.all([askAsGiven(judge, game), askSwapped(judge, game)])
+      const mean =
+        there.preference === null || back.preference === null ? null : (there.preference + back.preference) / 2
       const raw = [there.raw, back.raw].filter(text => text !== undefined).join('\n---\n')
-      return { preference: mean, ...(raw && { raw }) }
+      return { preference: mean, asked: [...there.asked!, ...back.asked!], ...(raw && { raw }) }
     },
   }
 }

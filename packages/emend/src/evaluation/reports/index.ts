@@ -1,6 +1,7 @@
 /** Reports of a run or an experiment: a page, and its like for the terminal. */
 
 export { metricCurves } from './curves.js'
+export { type GamesReport, renderGames } from './games.js'
 export { renderReport } from './html.js'
 export type {
   ArmRow,

@@ -1,0 +1,93 @@
+/** `emend evaluate --reward`: a reward model on held-out pairs. */
+import { EmendError, UsageError } from '../../errors.js'
+import { visible } from '../../evaluation/reports/markup.js'
+import { tokenizerBeside } from '../commands/score.js'
+import { print, printJson } from '../output.js'
+import { pairFile, readPairs } from '../pairs.js'
+import { deviceOption } from '../training.js'
+import type { EvaluateFlags } from './flags.js'
+
+/** A reward model and the tokenizer it was trained with. @throws UsageError without --reward, EmendError for another tokenizer */
+export async function loadReward({ reward: folder, tokenizer: path, ...flags }: EvaluateFlags) {
+  if (folder === undefined) throw new UsageError('give --reward DIR, a reward model as `emend reward` writes it')
+  const { RewardModel, Tokenizer } = await import('../../index.js')
+  if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
+  const reward = await RewardModel.load(folder, deviceOption(flags))
+  const tokenizer = await Tokenizer.load(path ?? tokenizerBeside(folder))
+  if (tokenizer.fingerprint !== reward.tokenizer)
+    throw new EmendError(`${folder} was trained with another tokenizer; name its own with --tokenizer`)
+  return { reward, tokenizer }
+}
+
+/** Accuracy over all pairs and by subset, the length baseline, and where the edits are known, whether token rewards find them. */
+export async function tellReward(flags: EvaluateFlags): Promise<void> {
+  const file = pairFile(flags)
+  const [{ reward, tokenizer }, { evaluateReward }, { flatRewardMetrics }, { encodePrompts }] = await Promise.all([
+    loadReward(flags),
+    import('../../evaluation/reward-evaluation.js'),
+    import('../../evaluation/index.js'),
+    import('../../text/index.js'),
+  ])
+  const { config } = reward.scalar
+  const pairs = await readPairs(flags, {
+    tokenizer,
+    eos: config.eos,
+    encode: prompts => encodePrompts(tokenizer, prompts),
+    decoder: { config },
+  })
+  if (pairs.length === 0) throw new EmendError(`${file}: no pairs; expected at least one record`)
+  const names = flags.subset === undefined ? undefined : await subsetNames(flags, flags.subset)
+  const { metrics, longer, subsets, subset_mean } = evaluateReward(reward, pairs, names)
+  if (flags.json)
+    return printJson({
+      n: metrics.n,
+      ...flatRewardMetrics(metrics),
+      longer_accuracy: longer.accuracy,
+      ...(names && { subset_mean, subsets: Object.fromEntries(subsets) }),
+    })
+  const percent = (share: number) => (100 * share).toFixed(1)
+  const lines = [
+    `accuracy: ${percent(metrics.accuracy.accuracy)} (95 % interval ${metrics.accuracy.interval.map(percent).join(' to ')}, n = ${metrics.n}); margin ${metrics.margin.toFixed(3)}`,
+    `length alone (the longer response): ${percent(longer.accuracy)}`,
+    ...[...subsets].map(
+      ([name, { accuracy, interval, n, longer }]) =>
+        `  ${visible(name)}: ${percent(accuracy)} (${interval.map(percent).join(' to ')}, n = ${n}); length alone ${percent(longer)}`,
+    ),
+    ...(subset_mean === undefined ? [] : [`mean over ${subsets.size} subsets: ${percent(subset_mean)}`]),
+    ...localisation(metrics),
+  ]
+  await print(lines.join('\n'))
+}
+
+type Metrics = ReturnType<typeof import('../../evaluation/reward-metrics.js').rewardMetrics>
+
+function localisation({ auroc_deleted, auroc_inserted, suffix_leakage }: Metrics): string[] {
+  if (!auroc_deleted || !auroc_inserted) return []
+  const told = (name: string, { per_text, pooled, texts_with_both }: typeof auroc_deleted) =>
+    `AUROC of ${name} tokens: ${per_text.toFixed(3)} within a text (${texts_with_both} texts), ${pooled.toFixed(3)} pooled`
+  return [
+    told('deleted', auroc_deleted),
+    told('inserted', auroc_inserted),
+    ...(suffix_leakage ? [`suffix leakage: ${suffix_leakage.mean.toFixed(3)}`] : []),
+  ]
+}
+
+/** The value of a column for every pair, in the order in which pairs are read. */
+async function subsetNames(flags: EvaluateFlags, column: string): Promise<string[]> {
+  const { readEdits, readPreferences } = await import('../../index.js')
+  const { asRecord, presentField, wrong } = await import('../../data/fields.js')
+  const { readRecords } = await import('../../data/jsonl.js')
+  const file = pairFile(flags)
+  const { lines } = await (flags.edits === undefined ? readPreferences(file) : readEdits(file))
+  const wanted = new Set(lines)
+  const names: string[] = []
+  for await (const row of readRecords(file)) {
+    if ('error' in row || !wanted.has(row.line)) continue
+    const record = asRecord(row.value, file, row.line)
+    const value = presentField(record, column)
+    if (typeof value !== 'string' && typeof value !== 'number')
+      throw wrong(record, column, 'expected the name of a subset', value)
+    names.push(String(value))
+  }
+  return names
+}
