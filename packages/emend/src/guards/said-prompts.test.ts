@@ -8,7 +8,9 @@ describe('readIntents', () => {
     ['  * one  \r\n* one', ['one']],
     ['-one', undefined],
     ['-\n- ', undefined],
-    ['The user wants pancakes.', undefined],
+    ['The user wants pancakes.', ['The user wants pancakes.']],
+    ['The user wants a list:\n- pancakes', ['pancakes']],
+    ['I want pancakes.', undefined],
     ['', undefined],
   ])('%j', (answer, intents) => {
     expect(readIntents(answer, false)).toEqual(intents)

@@ -166,21 +166,24 @@ describe('said: safety prefixes', () => {
       probes.push({ messages, prefill })
       return 'I cannot help with that; it is not safe.'
     })
-    for (const prefix of ['verdict-1', 'refusal-1', 'begun-1'])
+    for (const prefix of ['verdict-1', 'refusal-1', 'begun-1', 'examples-1'])
       expect((await said(model, { prefix }).check([user('?')])).refused).toBe(true)
     expect(probes.map(({ messages }) => messages.map(({ role }) => role))).toEqual([
       ['system', 'user'],
       ['user'],
       ['user'],
+      ['system', ...Array.from({ length: 4 }, () => ['user', 'assistant']).flat(), 'user'],
     ])
-    expect(probes.map(({ prefill }) => prefill !== undefined)).toEqual([false, false, true])
+    expect(probes.map(({ prefill }) => prefill !== undefined)).toEqual([false, false, true, false])
     expect(probes[1]!.messages[0]!.content).toContain('<request>\nbake a cake\n</request>')
     expect(probes[2]!.messages[0]!.content).toBe('bake a cake')
     const own = { name: 'own-1', place: 'system', text: 'Judge.', reads: 'verdict' } as const
     const guard = said(model, { prefix: own })
     expect(guard.name).toBe('said-distil-1/own-1/all/refuse/4000:prefixed')
     await guard.check([user('?')])
-    expect(probes[3]!.messages[0]).toEqual({ role: 'system', content: 'Judge.' })
-    expect(() => said(model, { prefix: 'nice' })).toThrow('got nice, expected one of verdict-1, refusal-1, begun-1')
+    expect(probes[4]!.messages[0]).toEqual({ role: 'system', content: 'Judge.' })
+    expect(() => said(model, { prefix: 'nice' })).toThrow(
+      'got nice, expected one of verdict-1, refusal-1, begun-1, examples-1',
+    )
   })
 })

@@ -33,7 +33,7 @@ export interface SaidOptions {
   readonly maxSegments?: number
   /** Calls of one request under way at once; default 4. */
   readonly parallel?: number
-  /** Longest distillation and longest answer to a probe, in tokens; default 256 and 32. */
+  /** Longest distillation and longest answer to a probe, in tokens; default 128 and 32. */
   readonly distillTokens?: number
   readonly probeTokens?: number
 }
@@ -50,7 +50,7 @@ export interface SaidOptions {
  */
 export function said(model: ChatModel, options: SaidOptions = {}): Guard {
   const { turns: read = 'all', unparsable = 'refuse', segment = 4000, maxSegments = 32, parallel = 4 } = options
-  const { distillTokens = 256, probeTokens = 32 } = options
+  const { distillTokens = 128, probeTokens = 32 } = options
   const prefix = prefixOf(options.prefix)
 
   return {
