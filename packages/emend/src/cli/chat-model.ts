@@ -1,6 +1,8 @@
 /** The options that name a language model and say what its calls may cost, and the model they make. */
 import type { Command } from 'commander'
 import { UsageError } from '../errors.js'
+import { resolveModel } from '../hub/resolve.js'
+import { interruptSignal } from '../pipeline/interrupt.js'
 import type { Caller, CallStore, CallSummary, ChatModel, Prices } from '../providers/index.js'
 import { type CommonOptions, positiveNumber, realNumber, wholeNumber } from './options.js'
 import { deviceOption } from './training.js'
@@ -17,6 +19,7 @@ export interface ChatModelOptions extends CommonOptions {
   maxTokens: number
   concurrency: number
   retries: number
+  backoff: number
   timeout: number
   requestsPerMinute?: number
   tokensPerMinute?: number
@@ -38,6 +41,7 @@ export function withChatModel(command: Command, role: string): Command {
     .option('--max-tokens <n>', 'longest answer', positiveNumber, 1024)
     .option('--concurrency <n>', 'calls under way at once', positiveNumber, 4)
     .option('--retries <n>', 'how often a call that failed is tried again', wholeNumber, 5)
+    .option('--backoff <seconds>', 'wait before the first of these, doubled each time', realNumber, 0.5)
     .option('--timeout <seconds>', 'how long a whole answer may take', realNumber, 120)
     .option('--requests-per-minute <n>', 'most requests a minute', positiveNumber)
     .option('--tokens-per-minute <n>', 'most tokens a minute', positiveNumber)
@@ -58,6 +62,9 @@ export async function openCaller(flags: ChatModelOptions): Promise<{ caller: Cal
   const prices = pricesOf(flags)
   if (flags.maxCost !== undefined && !prices)
     throw new UsageError('--max-cost needs prices: give --price-input and --price-output')
+  if ((flags.maxCost ?? 0) < 0) throw new UsageError('--max-cost: expected at least 0')
+  if (flags.timeout <= 0 || flags.backoff < 0)
+    throw new UsageError('--timeout, --backoff: expected more than 0 seconds')
   const model = await openModel(flags)
   const store = new CallStore(flags.calls)
   const caller = new Caller(model, {
@@ -66,6 +73,8 @@ export async function openCaller(flags: ChatModelOptions): Promise<{ caller: Cal
     concurrency: flags.concurrency,
     retries: flags.retries,
     timeout: flags.timeout * 1000,
+    backoff: flags.backoff * 1000,
+    stop: interruptSignal(),
     ...(prices && { prices }),
     ...(flags.maxCost !== undefined && { cap: flags.maxCost }),
     ...(flags.requestsPerMinute !== undefined && { requestsPerMinute: flags.requestsPerMinute }),
@@ -85,12 +94,13 @@ export async function openModel(
   option = '--',
 ): Promise<ChatModel> {
   const { llm, baseUrl, apiKeyEnv } = flags
-  const { localModel, PROVIDERS, remoteModel } = await import('../providers/index.js')
+  const { filesIdentity, localModel, PROVIDERS, remoteModel } = await import('../providers/index.js')
   const [, provider, model] = /^([^:]+):(.+)$/s.exec(llm ?? '') ?? []
   if (provider === 'local') {
     const { LanguageModel } = await import('../index.js')
     if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
-    return localModel(await LanguageModel.load(model!, deviceOption(flags)), llm!)
+    const loaded = await LanguageModel.load(model!, deviceOption(flags))
+    return localModel(loaded, llm!, filesIdentity(llm!, resolveModel(model!)))
   }
   const known = PROVIDERS.find(name => name === provider)
   if (!known)
@@ -110,13 +120,13 @@ export async function openModel(
 
 /** The calls of a run for people: what was asked, what failed, what it cost. */
 export function describeCalls(summary: CallSummary, priced: boolean): string {
-  const { answered, cached, attempts, given_up, failures, input_tokens, output_tokens, usage_unknown, spent, open } =
-    summary
-  const tokens = `${input_tokens} tokens read, ${output_tokens} written`
+  const { answered, cached, attempts, given_up, failures, usage_unknown, ignored, spent, open } = summary
+  const tokens = `${summary.input_tokens} tokens read, ${summary.output_tokens} written`
   return [
     `calls: ${answered} answered (${attempts} requests), ${cached} from disk, ${given_up} given up; ${tokens}`,
     ...Object.entries(failures).map(([kind, { n, first }]) => `  ${kind}: ${n}, first: ${first}`),
     ...(usage_unknown > 0 ? [`  ${usage_unknown} answers without usage, counted at their worst`] : []),
+    ...(ignored.length > 0 ? [`  the provider does not take ${ignored.join(', ')}: answers were given without`] : []),
     ...(open > 0 ? [`  ${open} calls of earlier runs never came to an end, and may have been paid for nothing`] : []),
     ...(priced ? [`spent with this file of calls: ${spent.toFixed(6)}`] : []),
   ].join('\n')

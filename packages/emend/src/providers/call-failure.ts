@@ -1,5 +1,5 @@
 /** From what the AI SDK throws to a CallError: what went wrong, whether it is paid, and no key in what is said of it. */
-import { APICallError, LoadAPIKeyError, LoadSettingError } from 'ai'
+import { APICallError } from 'ai'
 import { CallError, type CallFailure } from './call-error.js'
 
 /** Longest that a server's words are repeated. */
@@ -21,12 +21,6 @@ export function callError(name: string, error: unknown, secrets: readonly string
       retryAfter: waitOf(api?.responseHeaders),
       cause,
     })
-  if (
-    LoadAPIKeyError.isInstance(error) ||
-    LoadSettingError.isInstance(error) ||
-    (!api && /\bAWS (SigV4|credential|region)/.test(message))
-  )
-    return new CallError('denied', message, { charged: false, cause })
   // A request that was never taken costs nothing; of any other without a status nobody knows.
   const codes = causes(error).map(each => (each as { code?: unknown }).code)
   const unreachable = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].some(

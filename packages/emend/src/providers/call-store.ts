@@ -49,8 +49,9 @@ const TABLES = `
 export const callKey = (request: CallRequest): string => storeId('call', request)
 
 /**
- * One process at a time: two would pay for the same call. Every commit is on disk before it is acknowledged. A reservation is
- * written before its call goes out, so that a process that dies in the middle leaves the worst of it counted.
+ * One process at a time: two would pay for the same call. A reservation is written before its call goes out, so that a process
+ * that dies in the middle leaves the worst of it counted. An answer is synced to disk before it is given: it outlives the machine's
+ * end as well.
  */
 export class CallStore implements Disposable {
   readonly #db: Database.Database
@@ -66,7 +67,7 @@ export class CallStore implements Disposable {
       if (version > VERSION || (version === 0 && tables > 0))
         throw new Error(version > VERSION ? 'made by a newer version of emend' : 'an SQLite file of something else')
       // The lock is held until the file is closed, or the process is gone.
-      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL')
+      this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
       this.#db.exec(TABLES)
     } catch (error) {
       const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY')
@@ -106,7 +107,7 @@ export class CallStore implements Disposable {
 
   /** Ends an attempt with an answer, which is kept, and with what it cost; its worst where that is not known. */
   answered(attempt: number, key: string, request: CallRequest, answer: KeptAnswer, cost?: number): void {
-    this.#transaction(() => {
+    this.#synced(() => {
       this.#settle(attempt, cost ?? this.#worstOf(attempt), null)
       this.#db
         .prepare('INSERT OR IGNORE INTO calls VALUES(?, ?, ?, ?, ?, ?, ?, ?)')
@@ -138,7 +139,7 @@ export class CallStore implements Disposable {
 
   [Symbol.dispose](): void {
     // The library closes a file for good only when its statements are collected: the lock is given back by hand.
-    this.#db.exec('PRAGMA locking_mode = NORMAL; UPDATE spending SET spent = spent')
+    this.#db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; UPDATE spending SET spent = spent')
     this.#db.close()
   }
 
@@ -151,6 +152,15 @@ export class CallStore implements Disposable {
       .prepare('UPDATE spending SET spent = spent + ? - (SELECT worst FROM attempts WHERE n = ?)')
       .run(cost, attempt)
     this.#db.prepare('UPDATE attempts SET cost = ?, failure = ? WHERE n = ?').run(cost, failure, attempt)
+  }
+
+  #synced(work: () => void): void {
+    this.#db.exec('PRAGMA synchronous = FULL')
+    try {
+      this.#transaction(work)
+    } finally {
+      this.#db.exec('PRAGMA synchronous = NORMAL')
+    }
   }
 
   #transaction<T>(work: () => T): T {

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { CallStore } from './call-store.js'
 import { Caller, type CallerOptions } from './caller.js'
-import { ask, type ChatMessage } from './chat-model.js'
+import { ask, type ChatMessage, type ChatModel } from './chat-model.js'
 import { type ChatServerOptions, chatServer, type Fault } from './chat-server.fixture.js'
 import { remoteModel } from './remote.js'
 import { scriptedModel } from './scripted.js'
@@ -182,6 +184,63 @@ describe('money', () => {
     expect(store.reserve('another', 500, 1500)).toBe(2)
   })
 
+  it.each([[{ input: -1_000_000, output: 5 }], [{ input: 1e12, output: 5 }], [{ input: 2.5, output: 5 }]])(
+    'counts at its worst an answer whose usage cannot be: %j',
+    async usage => {
+      const told: ChatModel = {
+        name: 'odd',
+        async *chat(_, o) {
+          yield 'yes'
+          o?.onEnd?.({ finish: 'stop', usage })
+        },
+      }
+      const model = new Caller(told, { prices, maxTokens: 50 })
+      await ask(model, say('abc'))
+      expect(model.summary()).toMatchObject({ spent: expect.closeTo(133e-4, 12), usage_unknown: 1 })
+    },
+  )
+
+  it('sets more aside once a provider counts more than could be known', async () => {
+    // It puts 500 tokens before each chat and writes 20 more than allowed: 583 + 70 tokens a call, where 133 were set aside.
+    const greedy: ChatModel = {
+      name: 'greedy',
+      async *chat(_, o) {
+        yield 'yes'
+        o?.onEnd?.({ finish: 'stop', usage: { input: 583, output: 70 } })
+      },
+    }
+    const model = new Caller(greedy, { prices, maxTokens: 50, cap: 1400e-4 })
+    await ask(model, say('abc'))
+    await ask(model, say('abd'))
+    // 94 are left of 1,400: room for what was set aside at first, and none for 653.
+    await expect(ask(model, say('abe'))).rejects.toThrow(/0\.1306 is spent .* may cost 0\.0653/)
+    expect(model.summary().spent).toBeCloseTo(2 * 653e-4, 12)
+  })
+
+  it('is synced, kept and counted over processes that were killed, and locked while one lives', async () => {
+    const path = join(folder, 'killed.db')
+    const module = new URL('../../dist/providers/call-store.js', import.meta.url).href
+    const holding = `const { CallStore } = await import(${JSON.stringify(module)})
+      const store = new CallStore(${JSON.stringify(path)})
+      const request = { model: 'm', messages: [], maxTokens: 1 }
+      store.answered(store.reserve('paid', 70, Infinity), 'paid', request, { text: 'yes', finish: 'stop' }, 40)
+      store.failed(store.reserve('lost', 9, Infinity), 'timeout', true)
+      store.reserve('under way', 1000, Infinity)
+      console.log('there')
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', holding], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    expect(() => new CallStore(path)).toThrow(`${path}: cannot be used for calls: another process makes calls with it`)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    using store = new CallStore(path)
+    expect(store.spending()).toEqual({ spent: 40 + 9 + 1000, open: 1 })
+    expect(store.find('paid')).toEqual({ text: 'yes', finish: 'stop' })
+    expect([store.find('lost'), store.find('under way')]).toEqual([undefined, undefined])
+  })
+
   it('a cap without prices is refused', () => {
     expect(
       () =>
@@ -205,6 +264,50 @@ it('a rate limit holds the other calls back as well', async () => {
   await Promise.all(Array.from({ length: 11 }, (_, i) => ask(model, say(String(i)))))
   // Twelve requests 10 ms apart.
   expect(Date.now() - began).toBeGreaterThanOrEqual(105)
+})
+
+it('waits as long as it is asked to, and gives up where that is too long', async () => {
+  const after = (ms: string) => caller({ fault: n => (n === 0 ? '429' : undefined), retryAfterMs: ms })
+  const began = performance.now()
+  expect((await ask(await after('150'), say('x'))).text).toBe('you said x')
+  expect(performance.now() - began).toBeGreaterThanOrEqual(149)
+  server.close()
+  const model = await after('3600000')
+  await expect(ask(model, say('x'))).rejects.toMatchObject({ failure: 'rate limit', retryAfter: 3_600_000 })
+  expect(server.requests).toHaveLength(1)
+})
+
+it('once it is to stop, what is under way is answered, and nothing else is asked', async () => {
+  const stop = new AbortController()
+  const model = await caller(
+    { delay: 100, fault: n => (n === 1 ? '500' : undefined) },
+    { concurrency: 2, stop: stop.signal, backoff: 60_000, requestsPerMinute: 60_000 },
+  )
+  const asked = ['under way', 'failed, and waiting', 'not begun'].map(text => ask(model, say(text)))
+  while (server.requests.length < 2) await sleep(5)
+  stop.abort()
+  const ended = await Promise.allSettled(asked)
+  expect(ended.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected'])
+  for (const end of ended.slice(1))
+    expect(end).toMatchObject({
+      reason: { failure: 'stopped', charged: false, message: expect.stringContaining('before it was asked') },
+    })
+  expect(server.requests).toHaveLength(2)
+  expect(model.summary()).toMatchObject({ answered: 1, attempts: 2, given_up: 2, spent: 0, open: 0 })
+})
+
+it('names the settings that a provider does not take', async () => {
+  const deaf: ChatModel = {
+    name: 'deaf',
+    async *chat(_, o) {
+      yield 'yes'
+      o?.onEnd?.({ finish: 'stop', ignored: ['seed'] })
+    },
+  }
+  const model = new Caller(deaf)
+  await ask(model, say('x'), { seed: 1 })
+  await ask(model, say('y'), { seed: 1 })
+  expect(model.summary().ignored).toEqual(['seed'])
 })
 
 it('is stopped by a signal, and what was under way counts as charged', async () => {

@@ -54,6 +54,8 @@ export interface CallSummary {
 const MOST_WAIT = 60_000
 /** Longest that a provider may ask to be left alone; a call that would wait longer is given up. */
 const MOST_ASKED = 600_000
+/** Of a timer, in milliseconds. */
+const MOST_TIMEOUT = 2 ** 31 - 1
 /** A usage beyond is no usage. */
 const MOST_TOKENS = 1e9
 
@@ -211,7 +213,7 @@ export class Caller implements ChatModel {
     try {
       await this.#sleep(0, signal)
       this.#counts.attempts++
-      const late = AbortSignal.timeout(timeout)
+      const late = AbortSignal.timeout(Math.min(timeout, MOST_TIMEOUT))
       const { text, finish, usage, ignored } = await ask(this.#model, messages, {
         maxTokens,
         ...(temperature !== undefined && { temperature }),

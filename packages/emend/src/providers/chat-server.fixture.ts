@@ -32,6 +32,8 @@ export interface ChatServerOptions {
   truncated?(request: ServedRequest): boolean
   /** Whether usage is told; default true. */
   usage?: boolean
+  /** What a 429 asks for; default 5. */
+  retryAfterMs?: string
 }
 
 /** Tokens as this server counts them: a word each. */
@@ -56,7 +58,7 @@ export async function chatServer(options: ChatServerOptions) {
       mostOpen = Math.max(mostOpen, ++open)
       response.on('close', () => open--)
       if (options.delay) await new Promise(resolve => setTimeout(resolve, options.delay))
-      if (fault === '429') return fail(response, 429, { 'retry-after-ms': '5' })
+      if (fault === '429') return fail(response, 429, { 'retry-after-ms': options.retryAfterMs ?? '5' })
       if (fault === '500' || fault === '401' || fault === '400') return fail(response, Number(fault))
       if (fault === 'silence') return
       if (fault === 'garbage') return response.writeHead(200, { 'content-type': 'text/html' }).end('<html>hello</html>')

@@ -21,45 +21,63 @@ export interface RemoteSettings {
   readonly apiKey?: string
 }
 
-/** Where each provider's own SDK looks for an address and a key. */
-const ENVIRONMENT: Readonly<Record<Provider, { readonly address: readonly string[]; readonly key?: string }>> = {
-  'openai-compatible': { address: [] },
-  openai: { address: ['OPENAI_BASE_URL'], key: 'OPENAI_API_KEY' },
-  anthropic: { address: ['ANTHROPIC_BASE_URL'], key: 'ANTHROPIC_API_KEY' },
-  bedrock: { address: ['AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'], key: 'AWS_BEARER_TOKEN_BEDROCK' },
+interface Surroundings {
+  /** Variables that may hold its address, the provider's own otherwise. */
+  readonly addresses: readonly string[]
+  readonly address?: string
+  /** The variable that holds its key. */
+  readonly key?: string
+  /** Variables that do in the place of a key. */
+  readonly signing?: readonly string[]
 }
 
-/** AWS's requests are signed by these; they stand in no request, but an error may name them. */
-const SIGNING = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+/** Where each provider's own SDK looks. A variable that is empty counts as none, which the SDKs do not hold to. */
+const ENVIRONMENT: Readonly<Record<Provider, Surroundings>> = {
+  'openai-compatible': { addresses: [] },
+  openai: { addresses: ['OPENAI_BASE_URL'], address: 'https://api.openai.com/v1', key: 'OPENAI_API_KEY' },
+  anthropic: { addresses: ['ANTHROPIC_BASE_URL'], address: 'https://api.anthropic.com/v1', key: 'ANTHROPIC_API_KEY' },
+  bedrock: {
+    addresses: ['AWS_ENDPOINT_URL_BEDROCK_RUNTIME', 'AWS_ENDPOINT_URL'],
+    key: 'AWS_BEARER_TOKEN_BEDROCK',
+    signing: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_REGION'],
+  },
+}
+
+const variable = (name: string) => process.env[name]?.trim() || undefined
 
 interface Remote {
   readonly name: string
   readonly model: LanguageModel
   /** What no message may repeat. */
   readonly secrets: readonly string[]
+  /** Why it cannot be asked. */
+  readonly locked?: string
 }
 
 /** @throws UsageError where `openai-compatible` has no address, or an address cannot be one */
 export async function remoteModel(settings: RemoteSettings): Promise<ChatModel> {
   const { provider, model } = settings
-  const { address, key } = ENVIRONMENT[provider]
-  const env = (name: string) => process.env[name]?.trim() || undefined
-  const given = settings.baseUrl ?? address.map(env).find(Boolean)
-  const baseUrl = given === undefined ? undefined : checkedAddress(provider, given)
-  const apiKey = settings.apiKey?.trim() || (key && env(key))
+  const { addresses, address, key, signing } = ENVIRONMENT[provider]
   const name = `${provider}:${model}`
-  const place = provider === 'bedrock' ? (baseUrl ?? env('AWS_REGION')) : baseUrl
-  const remote = {
+  const given = settings.baseUrl ?? addresses.map(variable).find(Boolean)
+  const baseUrl = given === undefined ? undefined : checkedAddress(provider, given)
+  const apiKey = settings.apiKey?.trim() || (key && variable(key))
+  const missing = apiKey || !key ? [] : (signing ?? [key]).filter(each => !variable(each))
+  const place = provider === 'bedrock' ? (baseUrl ?? variable('AWS_REGION')) : baseUrl
+  const remote: Remote = {
     name,
     model: await open(provider, model, {
-      ...(baseUrl !== undefined && { baseURL: baseUrl }),
-      ...(apiKey && { apiKey }),
+      ...((baseUrl ?? address) && { baseURL: (baseUrl ?? address)! }),
+      ...((apiKey || missing.length > 0) && { apiKey: apiKey || 'none' }),
       fetch: guardedFetch(name),
     }),
     // Shorter ones are no keys, and would blot out words.
-    secrets: [apiKey, ...(provider === 'bedrock' ? SIGNING.map(env) : [])].filter(
+    secrets: [apiKey, ...['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].map(variable)].filter(
       secret => secret !== undefined && secret.length >= 6,
     ) as string[],
+    ...(missing.length > 0
+      ? { locked: `${name}: no key; set ${[key, ...(signing ? [missing.join(' and ')] : [])].join(', or ')}` }
+      : provider === 'bedrock' && !place && { locked: `${name}: no region; set AWS_REGION` }),
   }
   return {
     name,
@@ -107,10 +125,11 @@ async function open(provider: Provider, model: string, place: Place): Promise<La
 const TOKEN_CHARACTERS = 128
 
 async function* chat(
-  { name, model, secrets }: Remote,
+  { name, model, secrets, locked }: Remote,
   messages: readonly ChatMessage[],
   { maxTokens, temperature, seed, signal, prefill, onEnd }: ChatOptions = {},
 ): AsyncGenerator<string> {
+  if (locked !== undefined) throw new CallError('denied', locked, { charged: false })
   const turns: ChatMessage[] = prefill ? [...messages, { role: 'assistant', content: prefill }] : [...messages]
   // Whoever goes away in the middle, or had enough, wants no more of it sent.
   const left = new AbortController()

@@ -1,11 +1,13 @@
 /** `emend annotate`: programs and language models edit what is in the queue, through the same door as people. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { EditOp } from '@emend/edits'
 import { Command, Option } from 'commander'
-import type { Annotator, QueueReport } from '../../annotators/index.js'
+import type { Annotator, Forecast, QueueReport } from '../../annotators/index.js'
 import type { Store } from '../../data/store/index.js'
 import { UsageError } from '../../errors.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
-import { progress } from '../../progress.js'
+import { type Progress, progress } from '../../progress.js'
 import type { Caller } from '../../providers/index.js'
 import { type ChatModelOptions, describeCalls, openCaller, pricesOf, withChatModel } from '../chat-model.js'
 import { positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
@@ -69,40 +71,43 @@ async function byScript(flags: Flags): Promise<void> {
 async function byLanguageModel(flags: Flags): Promise<void> {
   const { llmEditor, forecast } = await import('../../annotators/index.js')
   const { Store } = await import('../../data/store/index.js')
-  const { caller, store: calls } = await openCaller(flags)
-  using _ = calls
-  await using store = await Store.open(flags.store)
   const prices = pricesOf(flags)
   const { budget, again, temperature, maxTokens, limit, seed } = flags
+  // Who only asks what it would cost makes no file of calls.
+  const kept = flags.dryRun && !existsSync(flags.calls) ? ':memory:' : flags.calls
+  const { caller, store: calls } = await openCaller({ ...flags, calls: kept })
+  using _ = calls
+  await using store = await Store.open(flags.store)
+  const how = { temperature, maxTokens, ...(seed !== undefined && { seed }) }
   if (flags.dryRun) {
     const found = await forecast(store, caller, {
-      maxTokens,
-      temperature,
+      ...how,
       asks: again + 1,
+      judged: flags.verify ?? false,
       ...(prices && { prices }),
       ...(limit !== undefined && { limit }),
-      ...(seed !== undefined && { seed }),
     })
-    if (flags.json) return printJson(found)
-    const cost =
-      found.cost === undefined
-        ? 'give prices to see a cost'
-        : `about ${found.cost.toFixed(4)}, at worst ${found.worst_cost!.toFixed(4)}`
-    return print(
-      `${found.items} drafts: ${found.calls} calls to make, ${found.cached} answered before; about ${found.input_tokens} tokens read, ${found.output_tokens} written (estimates); ${cost}`,
-    )
+    return flags.json ? printJson(found) : print(describeForecast(found))
   }
   const verify = flags.verify ? await judge(caller, flags) : undefined
-  const annotator = llmEditor(caller, {
-    ...{ budget, again, temperature, maxTokens },
-    ...(seed !== undefined && { seed }),
-    ...(verify && { verify }),
-  })
+  const annotator = llmEditor(caller, { ...how, budget, again, ...(verify && { verify }) })
   const report = await work(store, annotator, flags, flags.concurrency, caller)
   const summary = caller.summary()
   if (flags.json) await printJson({ ...report, calls: summary })
   else await print(`${await describe(report, annotator.by.name)}\n${describeCalls(summary, prices !== undefined)}`)
   if (report.stopped !== undefined) process.exitCode = report.stopped === 'interrupted' ? 130 : 1
+}
+
+function describeForecast(found: Forecast): string {
+  const { items, not_asked, calls, cached, input_tokens, output_tokens, cost, worst_cost } = found
+  return [
+    `${items} drafts: ${calls} calls to make, ${cached} answered before`,
+    ...(not_asked > 0 ? [`${not_asked} are empty, or longer than an answer may be: not asked`] : []),
+    `about ${input_tokens} tokens read, ${output_tokens} written (estimates, if no draft is asked for again)`,
+    cost === undefined
+      ? 'give --price-input and --price-output to see a cost'
+      : `about ${cost.toFixed(4)}, at worst ${worst_cost!.toFixed(4)}`,
+  ].join('\n')
 }
 
 async function judge(caller: Caller, { maxTokens, seed = 0 }: Flags) {
@@ -112,16 +117,30 @@ async function judge(caller: Caller, { maxTokens, seed = 0 }: Flags) {
 
 async function work(store: Store, annotator: Annotator, flags: Flags, parallel: number, caller?: Caller) {
   const { annotateQueue } = await import('../../annotators/index.js')
-  const { pending } = await store.counts()
-  const line = progress('annotate', Math.min(pending, flags.limit ?? pending), 'drafts')
-  const report = await annotateQueue(store, annotator, {
-    parallel,
-    signal: interruptSignal(),
-    onItem: done => line.update(done, caller && note(caller)),
-    ...(flags.limit !== undefined && { limit: flags.limit }),
-  })
-  line.finish(caller && note(caller))
-  return report
+  let done = 0
+  let line: Progress | undefined
+  const show = () => line?.update(done, caller && note(caller))
+  // A model that is slow, or does not answer, is seen to be.
+  const ticking = setInterval(show, 1000)
+  try {
+    return await annotateQueue(store, annotator, {
+      parallel,
+      signal: interruptSignal(),
+      onStart: items => {
+        line = progress('annotate', items, 'drafts')
+        show()
+      },
+      onItem: n => {
+        done = n
+        show()
+      },
+      ...(caller && { desk: resolve(flags.calls) }),
+      ...(flags.limit !== undefined && { limit: flags.limit }),
+    })
+  } finally {
+    clearInterval(ticking)
+    line?.finish(caller && note(caller))
+  }
 }
 
 function note(caller: Caller): string {
