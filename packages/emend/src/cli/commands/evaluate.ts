@@ -32,7 +32,7 @@ export function evaluateCommand(): Command {
     .option('--subset <column>', 'accuracy for each value of this column of the pairs')
     .option('--annotations-out <file>', 'write the judgements as AlpacaEval does')
     .option('--leaderboard <file>', 'add the row to this CSV, or replace it')
-    .option('--name <name>', "the model's name in the leaderboard; default that of its outputs")
+    .option('--name <name>', "the model's name in the leaderboard; default that of its outputs, or its folder")
     .option('--report <file>', 'write an HTML page to read the games side by side')
   return withCommonOptions(withChatModel(command, 'with --judge llm: who judges'), 'seed', 'device', 'threads')
     .addHelpText(

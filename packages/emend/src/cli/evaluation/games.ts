@@ -1,5 +1,5 @@
 /** Where the games of an evaluation come from: a file of judgements, a world, or outputs that a judge compares. */
-import { basename } from 'node:path'
+import type { Prompt } from '@emend/edits'
 import { EmendError, UsageError } from '../../errors.js'
 import type { Annotation } from '../../evaluation/annotations.js'
 import type { Judge, Judging } from '../../evaluation/judges/index.js'
@@ -21,14 +21,12 @@ export interface Games {
 }
 
 /** The replies of a model to a world's test prompts against its reference, judged by its oracle, which knows how each reply ended. */
-export async function worldGames({ model: folder, n, ...flags }: EvaluateFlags): Promise<Games> {
-  const { seed = 1, maxNewTokens, temperature } = flags
+export async function worldGames(flags: EvaluateFlags): Promise<Games> {
   const { concierge } = await import('../../worlds/concierge/index.js')
-  const model = await loadModel(folder!, flags)
-  const stays = concierge.stays('test', seed, n)
-  const replies = await model.generate(
+  const stays = concierge.stays('test', flags.seed ?? 1, flags.n)
+  const replies = await repliesOf(
     stays.map(stay => stay.prompt),
-    { seed, maxNewTokens, temperature, signal: interruptSignal() },
+    flags,
   )
   return {
     annotations: replies.map((reply, i) => ({
@@ -36,7 +34,7 @@ export async function worldGames({ model: folder, n, ...flags }: EvaluateFlags):
       output_1: concierge.reference(stays[i]!),
       generator_1: 'reference',
       output_2: reply.text,
-      generator_2: basename(folder!),
+      generator_2: flags.name ?? flags.model!,
       annotator: `oracle:${concierge.name}`,
       preference: 1 + concierge.compare(stays[i]!, reply.text, reply.ended),
     })),
@@ -97,7 +95,7 @@ async function openJudge(flags: EvaluateFlags): Promise<OpenJudge> {
   if (flags.judge === 'reward') {
     const { loadReward } = await import('./reward.js')
     const { reward, tokenizer } = await loadReward(flags)
-    return { judge: rewardJudge(reward, tokenizer, `reward:${basename(flags.reward!)}`), ...closed }
+    return { judge: rewardJudge(reward, tokenizer, `reward:${flags.reward}`), ...closed }
   }
   const { caller, store } = await openCaller(flags)
   const judge = llmJudge(caller, { maxTokens: flags.maxTokens, seed })
@@ -116,22 +114,30 @@ function note(summary: CallSummary | undefined): string | undefined {
   return `${summary.attempts} requests, ${summary.cached} from disk, ${failed} failed${spent}`
 }
 
-async function generated(reference: readonly ModelOutput[], flags: EvaluateFlags): Promise<ModelOutput[]> {
-  const { model: folder, chat, seed = 1, maxNewTokens, temperature } = flags
-  const model = await loadModel(folder!, flags)
-  const replies = await model.generate(
-    reference.map(({ instruction }) => (chat ? [{ role: 'user' as const, content: instruction }] : instruction)),
-    { seed, maxNewTokens, temperature, signal: interruptSignal() },
+async function generated(reference: readonly ModelOutput[], flags: EvaluateFlags) {
+  const prompts = reference.map(({ instruction }) =>
+    flags.chat ? [{ role: 'user' as const, content: instruction }] : instruction,
   )
-  return replies.map(({ text }, i) => ({
-    instruction: reference[i]!.instruction,
-    output: text,
-    generator: basename(folder!),
-  }))
+  const replies = await repliesOf(prompts, flags)
+  return replies.map(
+    ({ text }, i): ModelOutput => ({
+      instruction: reference[i]!.instruction,
+      output: text,
+      generator: flags.name ?? flags.model!,
+    }),
+  )
 }
 
-async function loadModel(folder: string, flags: Pick<EvaluateFlags, 'device' | 'threads'>) {
+async function repliesOf(prompts: readonly Prompt[], flags: EvaluateFlags) {
+  const { seed = 1, maxNewTokens, temperature, threads } = flags
   const { LanguageModel } = await import('../../index.js')
-  if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
-  return LanguageModel.load(folder, deviceOption(flags))
+  if (threads !== undefined) (await import('@emend/torch')).setNumThreads(threads)
+  const model = await LanguageModel.load(flags.model!, deviceOption(flags))
+  const line = progress('generate', prompts.length, 'replies')
+  const replies = await model.generate(prompts, {
+    ...{ seed, maxNewTokens, temperature, signal: interruptSignal() },
+    onProgress: ({ done, tokens }) => line.update(done, `${tokens} tokens`),
+  })
+  line.finish()
+  return replies
 }
