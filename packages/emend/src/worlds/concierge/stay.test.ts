@@ -15,6 +15,12 @@ describe('stays', () => {
     }
   })
 
+  it('of an unknown split are refused', () => {
+    expect(() => drawStays('train' as 'sft', 1, 1, DEFAULTS)).toThrow(
+      'split: got train, expected one of sft, pairs, ppo, calibration, validation, test',
+    )
+  })
+
   it('share no prompt between splits', () => {
     const owner = new Map<string, string>()
     for (const split of SPLITS) {

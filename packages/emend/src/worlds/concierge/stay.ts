@@ -1,5 +1,6 @@
 /** One stay: its table of facts, what the guest asks, and the prompt made of both. */
 
+import { EmendError } from '../../errors.js'
 import { Draws, hash } from './random.js'
 import { CARDS, GUESTS, HEADINGS, TOPIC_NAMES, TOPICS, type Topic } from './vocabulary.js'
 
@@ -47,8 +48,10 @@ export interface StayOptions {
 /**
  * The stays of a split, each a pure function of (split, seed, index). `validation` and `test` ignore the seed, so that
  * every run is measured on the same prompts.
+ * @throws EmendError for a split that is none: no prompt would ever be of it
  */
 export function drawStays(split: Split, seed: number, n: number, options: StayOptions): Stay[] {
+  if (!SPLITS.includes(split)) throw new EmendError(`split: got ${split}, expected one of ${SPLITS.join(', ')}`)
   const key = split === 'validation' || split === 'test' ? 0 : seed
   return Array.from({ length: n }, (_, i) => {
     for (let attempt = 0; ; attempt++) {
