@@ -133,12 +133,15 @@ describe('annotation files', () => {
     await expect(readAnnotations(path)).rejects.toThrow(message)
   })
 
-  it('written are read again, further fields with them', async () => {
+  it('written are read again, with what the judge was shown and said', async () => {
     const path = join(folder, 'made', 'annotations.json')
-    const { price: _, ...annotation } = row
-    writeAnnotations(path, [{ ...annotation, order: 'swapped' } as typeof annotation])
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual([{ ...annotation, order: 'swapped' }])
+    const { price: _, ...annotation } = { ...row, order: '2, 1', raw_completion: 'Better: A', failure: 'none' }
+    writeAnnotations(path, [annotation])
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual([annotation])
     expect(await readAnnotations(path)).toEqual([annotation])
+    // AlpacaEval keeps the provider's whole answer there.
+    const other = { ...annotation, raw_completion: { text: 'm', logprobs: null } }
+    expect((await readAnnotations(file('whole.json', JSON.stringify([other]))))[0]).not.toHaveProperty('raw_completion')
   })
 })
 

@@ -20,6 +20,12 @@ export interface Annotation {
   readonly annotator?: string
   /** 1 = output_1 wins, 2 = output_2 wins, fractions between, 0 a draw; null where the judge gave none. */
   readonly preference: Preference
+  /** What the judge said, where that is text. */
+  readonly raw_completion?: string
+  /** In which order the judge saw the outputs: `1, 2`, `2, 1` or `both`. Ours: AlpacaEval does not tell. */
+  readonly order?: string
+  /** Why there is no judgement. Ours too. */
+  readonly failure?: string
 }
 
 /**
@@ -39,6 +45,7 @@ export async function readAnnotations(path: string): Promise<Annotation[]> {
       output_2: textField(record, 'output_2'),
       ...optionalTexts(record, ['generator_1', 'generator_2', 'dataset', 'annotator']),
       preference: preferenceField(record),
+      ...plainTexts(record, ['raw_completion', 'order', 'failure']),
     })
   }
   if (annotations.length === 0) throw new DataError('no judgements; expected at least one record', { file: path })
@@ -49,7 +56,7 @@ export async function readAnnotations(path: string): Promise<Annotation[]> {
   return annotations
 }
 
-/** Writes annotations as AlpacaEval does: a JSON array, there whole or not at all. Further fields stand as they are. */
+/** Writes annotations as AlpacaEval does: a JSON array, there whole or not at all. */
 export function writeAnnotations(path: string, annotations: readonly Annotation[]): void {
   writeAtomically(path, `${JSON.stringify(annotations, null, 2)}\n`)
 }
@@ -60,6 +67,15 @@ export function annotatedWinRate(annotations: readonly Annotation[]): WinRate {
     annotations.map(({ preference }) => preference),
     annotations.map(({ output_2 }) => output_2),
   )
+}
+
+/** Those of some fields that are text; others write other things there, such as a provider's whole answer. */
+function plainTexts<Field extends string>(
+  { fields }: SourceRecord,
+  names: readonly Field[],
+): { [F in Field]?: string } {
+  const texts = names.flatMap(name => (typeof fields[name] === 'string' ? [[name, fields[name]]] : []))
+  return Object.fromEntries(texts) as { [F in Field]?: string }
 }
 
 function preferenceField(record: SourceRecord): Preference {

@@ -6,15 +6,9 @@ import type { Annotation } from '../annotations.js'
 import type { OutputPair } from '../outputs.js'
 import type { Asked, Judge } from './judge.js'
 
-/** An annotation with what the judge was asked and said. */
+/** An annotation made here. */
 export interface Judgement extends Annotation {
   readonly annotator: string
-  /** What it said, as AlpacaEval calls it. */
-  readonly raw_completion?: string
-  /** In which order it saw the outputs: 1 first, 2 first, or one after the other. */
-  readonly order?: '1, 2' | '2, 1' | 'both'
-  /** Why there is no judgement. */
-  readonly failure?: string
 }
 
 /** What became of the pairs. */

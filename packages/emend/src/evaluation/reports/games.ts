@@ -14,18 +14,13 @@ export interface GamesReport {
   /** As it is to be printed. */
   readonly createdAt: string
   readonly facts: readonly Fact[]
-  /** What a judge said and in which order it saw the outputs is shown where it is known. */
-  readonly annotations: readonly (Annotation & {
-    readonly raw_completion?: string
-    readonly order?: string
-    readonly failure?: string
-  })[]
+  readonly annotations: readonly Annotation[]
   /** Judgements of another model on the same instructions. */
   readonly against?: readonly Annotation[]
 }
 
 const STYLE = `
-.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 4px 24px } .side { min-width: 0 }
+.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 4px 24px } .side { min-width: 0; margin-top: 10px }
 .side .text { line-height: 1.5; max-height: 40em; overflow: auto } .outcome { font-weight: 600 } .outcome.won { color: rgb(var(--green)) } .outcome.lost { color: rgb(var(--red)) }
 input { font: inherit; font-size: 14px; color: inherit; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px }`
 
