@@ -1,7 +1,8 @@
 /** Lines of a UTF-8 text file of any size, plain or gzipped, strictly decoded: bytes that are not UTF-8 are never replaced. */
 
+import { isUtf8 } from 'node:buffer'
 import { createReadStream, type ReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { DataError } from '../errors.js'
 
@@ -17,8 +18,13 @@ export interface BrokenLine {
   readonly error: DataError
 }
 
+/** Told which share of a file has been read, 0 to 1. */
+export type OnShare = (share: number) => void
+
 const NEWLINE = 0x0a
 const BOM = '\ufeff'
+/** Bytes read at a time. */
+const CHUNK = 1 << 17
 
 /**
  * Streams the lines of a file. Only `\n` and `\r\n` end a line: JSON strings may hold U+2028, where Node's readline would cut.
@@ -26,14 +32,15 @@ const BOM = '\ufeff'
  * @param path read as gzip if it ends in `.gz` or begins as gzip does
  * @throws DataError where the file cannot be read or unpacked
  */
-export async function* readLines(path: string): AsyncGenerator<TextLine | BrokenLine> {
+export async function* readLines(path: string, onShare?: OnShare): AsyncGenerator<TextLine | BrokenLine> {
   // ignoreBOM keeps the mark, wrongly named as the option is; a line in the middle may start with U+FEFF and keep it.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  const decode = (bytes: Uint8Array, line: number): TextLine | BrokenLine => {
+  const decode = (bytes: Uint8Array | string, line: number): TextLine | BrokenLine => {
     try {
-      const text = decoder.decode(bytes)
+      const text = typeof bytes === 'string' ? bytes : decoder.decode(bytes)
       const start = line === 1 && text.startsWith(BOM) ? 1 : 0
-      return { line, text: text.slice(start, text.endsWith('\r') ? -1 : undefined) }
+      const end = text.endsWith('\r') ? -1 : undefined
+      return { line, text: start === 0 && end === undefined ? text : text.slice(start, end) }
     } catch {
       const what = 'the line is not UTF-8; save the file as UTF-8 and try again'
       return { line, error: new DataError(what, { file: path, line }) }
@@ -41,32 +48,43 @@ export async function* readLines(path: string): AsyncGenerator<TextLine | Broken
   }
   let line = 0
   let pending: Buffer[] = []
-  for await (const chunk of bytesOf(path)) {
-    let start = 0
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      pending.push(chunk.subarray(start, end))
-      yield decode(Buffer.concat(pending), ++line)
-      pending = []
-      start = end + 1
+  for await (const chunk of bytesOf(path, onShare)) {
+    const end = chunk.lastIndexOf(NEWLINE)
+    if (end < 0) {
+      pending.push(chunk)
+      continue
     }
-    if (start < chunk.length) pending.push(chunk.subarray(start))
+    const whole = Buffer.concat([...pending, chunk.subarray(0, end)])
+    pending = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
+    // Many lines are decoded at once; one by one only where one of them is broken.
+    const lines = isUtf8(whole) ? whole.toString('utf8').split('\n') : linesOf(whole)
+    for (const text of lines) yield decode(text, ++line)
   }
   if (pending.length > 0) yield decode(Buffer.concat(pending), ++line)
 }
 
+function* linesOf(bytes: Buffer): Generator<Buffer> {
+  let start = 0
+  for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
+    yield bytes.subarray(start, end)
+    start = end + 1
+  }
+  yield bytes.subarray(start)
+}
+
 /** The bytes of a file, unpacked if it is gzipped by its name or by its content. @throws DataError where it cannot be read */
-export async function* bytesOf(path: string): AsyncGenerator<Buffer> {
+export async function* bytesOf(path: string, onShare?: OnShare): AsyncGenerator<Buffer> {
   let file: ReadStream | undefined
   try {
     const packed = path.endsWith('.gz') || (await beginsAsGzip(path))
-    file = createReadStream(path)
-    if (!packed) {
-      yield* file
-      return
+    const { size } = await stat(path)
+    file = createReadStream(path, { highWaterMark: CHUNK })
+    const unpacked = packed ? createGunzip({ chunkSize: CHUNK }) : undefined
+    if (unpacked) file.once('error', error => unpacked.destroy(error)).pipe(unpacked)
+    for await (const chunk of unpacked ?? file) {
+      yield chunk as Buffer
+      onShare?.(file.bytesRead / size)
     }
-    const unpacked = createGunzip()
-    file.once('error', error => unpacked.destroy(error))
-    yield* file.pipe(unpacked)
   } catch (error) {
     throw unreadable(path, error)
   } finally {

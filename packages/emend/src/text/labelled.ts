@@ -22,48 +22,53 @@ export interface LabelledEdit {
 /** Pairs encoded in one call: enough to keep the tokenizer's threads busy, few enough to stream. */
 const BATCH = { pairs: 256, characters: 1 << 20 }
 
+/** What is labelled. */
+export interface PairOfTexts {
+  readonly draft: string
+  readonly final: string
+  /** Default: the difference. */
+  readonly ops?: readonly EditOp[] | undefined
+}
+
 /**
  * Labels pairs as they come, in order, a batch at a time. While one is labelled, the next is being encoded.
  *
  * @param pairs texts; lone surrogates become U+FFFD, which keeps every range where it was
  */
 export async function* labelPairs(
-  pairs: AsyncIterable<{ draft: string; final: string }> | Iterable<{ draft: string; final: string }>,
+  pairs: AsyncIterable<PairOfTexts> | Iterable<PairOfTexts>,
   tokenizer: Tokenizer,
 ): AsyncGenerator<LabelledEdit> {
-  let encoding: Promise<TokenizedText[]> | undefined
-  for await (const texts of batches(pairs)) {
-    const next = tokenizer.encodeBatch(texts)
+  let labelling: { batch: readonly PairOfTexts[]; encoding: Promise<TokenizedText[]> } | undefined
+  for await (const batch of batches(pairs)) {
+    const encoding = tokenizer.encodeBatch(batch.flatMap(({ draft, final }) => [draft, final]))
     // What it fails with is thrown when its turn comes.
-    next.catch(() => {})
-    if (encoding) yield* labelBatch(await encoding)
-    encoding = next
+    encoding.catch(() => {})
+    if (labelling) yield* labelBatch(labelling.batch, await labelling.encoding)
+    labelling = { batch, encoding }
   }
-  if (encoding) yield* labelBatch(await encoding)
+  if (labelling) yield* labelBatch(labelling.batch, await labelling.encoding)
 }
 
-/** Texts of some pairs at a time: draft, final, draft, final, … */
-async function* batches(
-  pairs: AsyncIterable<{ draft: string; final: string }> | Iterable<{ draft: string; final: string }>,
-): AsyncGenerator<string[]> {
-  let texts: string[] = []
+async function* batches(pairs: AsyncIterable<PairOfTexts> | Iterable<PairOfTexts>): AsyncGenerator<PairOfTexts[]> {
+  let batch: PairOfTexts[] = []
   let characters = 0
-  for await (const { draft, final } of pairs) {
-    texts.push(draft, final)
-    characters += draft.length + final.length
-    if (texts.length < 2 * BATCH.pairs && characters < BATCH.characters) continue
-    yield texts
-    texts = []
+  for await (const pair of pairs) {
+    batch.push(pair)
+    characters += pair.draft.length + pair.final.length
+    if (batch.length < BATCH.pairs && characters < BATCH.characters) continue
+    yield batch
+    batch = []
     characters = 0
   }
-  if (texts.length > 0) yield texts
+  if (batch.length > 0) yield batch
 }
 
 /** @param tokenized draft, final, draft, final, … */
-function* labelBatch(tokenized: readonly TokenizedText[]): Generator<LabelledEdit> {
-  for (let i = 0; i < tokenized.length; i += 2) {
-    const [draft, final] = [tokenized[i]!, tokenized[i + 1]!]
-    const edits = diffTexts(draft.text, final.text)
+function* labelBatch(batch: readonly PairOfTexts[], tokenized: readonly TokenizedText[]): Generator<LabelledEdit> {
+  for (const [i, { ops }] of batch.entries()) {
+    const [draft, final] = [tokenized[2 * i]!, tokenized[2 * i + 1]!]
+    const edits = ops ?? diffTexts(draft.text, final.text)
     const labels = labelTokens(edits, draft, final)
     yield {
       edits,

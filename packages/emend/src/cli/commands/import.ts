@@ -1,5 +1,6 @@
 /** `emend import`: files of any format into the store. */
 
+import { statSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { ImportReport } from '../../data/formats/import.js'
 import type { Redact } from '../../data/store/index.js'
@@ -64,21 +65,25 @@ export function importCommand(): Command {
       const signal = interruptSignal()
       const reports: ImportReport[] = []
       for (const file of files) {
-        const line = progress(`import ${file}`, 0, 'records')
+        const size = megabytes(file)
+        const line = progress(`import ${file}`, size, 'MB')
         const options = { onBad, queue, signal, ...(redact && { redact }), ...(format && { format }) }
         const report = await importFile(store, file, {
           ...options,
           ...(columns && { columns }),
           ...(rejects && { rejects }),
-          onProgress: read => line.update(read),
+          onProgress: (read, share) => line.update(share * size, `${read} records`),
         })
-        line.update(report.read)
+        line.update(size)
         line.finish(summary(report))
         reports.push(report)
       }
       await (flags.json ? printJson({ store: flags.store, files: reports }) : print(reports.map(told).join('\n')))
     })
 }
+
+/** 0 where there is no such file: reading it says so. */
+const megabytes = (file: string) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) / 1e6
 
 const told = (report: ImportReport) => `${report.file}: ${report.format}; ${summary(report)}`
 

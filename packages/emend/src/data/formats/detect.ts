@@ -9,17 +9,18 @@ import { formats } from './index.js'
 export const LOOKED_AT = 20
 
 /**
- * The format that most of the rows look like, and the first of those: one bad record among them does not hide what the file is.
+ * The first format that at least half of the rows look like, else the one that most do: a bad record does not hide what the file is,
+ * and does not make it a plainer one.
  * @throws DataError naming the fields there are, if no row looks like any
  */
 export function detectFormat(rows: readonly Row[], file: string): Format {
   const records = rows.flatMap(row => ('value' in row && isFields(row.value) ? [row.value] : []))
   const first = rows[0]
   if (records.length === 0 && first && 'error' in first) throw first.error
-  const found = formats
-    .map(format => ({ format, alike: format.detect ? records.filter(format.detect).length : 0 }))
-    .reduce((best, one) => (one.alike > best.alike ? one : best))
-  if (found.alike > 0) return found.format
+  const tried = formats.map(format => ({ format, alike: format.detect ? records.filter(format.detect).length : 0 }))
+  const most = Math.max(...tried.map(({ alike }) => alike))
+  const found = tried.find(({ alike }) => alike > 0 && alike >= Math.min(most, records.length / 2))
+  if (found) return found.format
   const fields = [...new Set(records.flatMap(record => Object.keys(record)))]
   const what =
     records.length === 0

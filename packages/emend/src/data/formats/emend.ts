@@ -1,8 +1,8 @@
 /** Emend's own record of an edit, with its operations: nothing is lost. */
 
-import { diffTexts, parseEdit } from '@emend/edits'
+import { diffTexts, type Edit, parseEdit } from '@emend/edits'
 import { DataError } from '../../errors.js'
-import { optionalText } from '../fields.js'
+import { optionalText, presentField, promptField, type SourceRecord } from '../fields.js'
 import { LONG_AGO, UNKNOWN } from '../store/edits.js'
 import { storeId } from '../store/identity.js'
 import type { EditEntry } from './entry.js'
@@ -20,14 +20,7 @@ export const emend: Format = {
   },
   detect: ({ draft, final, ops }) => typeof draft === 'string' && typeof final === 'string' && Array.isArray(ops),
   read(record) {
-    const { file, line, fields } = record
-    let edit: ReturnType<typeof parseEdit>
-    try {
-      edit = parseEdit(fields, 'record')
-    } catch (cause) {
-      throw new DataError((cause as Error).message, { file, line }, { cause })
-    }
-    const { id, ...known } = edit
+    const { id, ...known } = parsed(record)
     const preferred = optionalText(record, 'preferred')
     const entry: EditEntry = {
       kind: 'edit',
@@ -43,6 +36,19 @@ export const emend: Format = {
     const { ops = diffTexts(entry.draft, entry.final), by = UNKNOWN, at = LONG_AGO } = entry
     return { ...rest, ...known, ops, by, at, id: form?.['id'] ?? editId(entry) }
   },
+}
+
+/** The edit of a record. @throws DataError naming the field */
+function parsed(record: SourceRecord): Edit {
+  for (const field of KNOWN.slice(0, KNOWN.indexOf('seconds'))) presentField(record, field)
+  promptField(record, 'prompt')
+  try {
+    return parseEdit(record.fields, 'record')
+  } catch (cause) {
+    const { file, line } = record
+    const [, field, what] = /^record: field ([\w.[\]]+):? (.*)$/s.exec((cause as Error).message) ?? []
+    throw new DataError(what ?? (cause as Error).message, { file, line, ...(field && { field }) }, { cause })
+  }
 }
 
 /** The identity of an edit by its content. */

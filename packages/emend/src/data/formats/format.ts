@@ -29,7 +29,7 @@ export interface Format {
   readonly container: Container
   /** Names that `columns` may rename, if any. */
   readonly columns?: readonly string[]
-  /** Whether a record looks like this format; the one that says so of most of the first records is taken. */
+  /** Whether a record looks like this format; the first that says so of half of the first records is taken. */
   detect?(fields: Fields): boolean
   /**
    * Reads a record.

@@ -33,8 +33,8 @@ export interface ImportOptions {
   /** Whether responses, drafts and rejected responses are put into the annotation queue; default false. */
   readonly queue?: boolean
   readonly signal?: AbortSignal
-  /** Told after each batch how many records have been read. */
-  readonly onProgress?: (read: number) => void
+  /** Told every thousand records how many have been read, and which share of the file, 0 to 1. */
+  readonly onProgress?: (read: number, share: number) => void
 }
 
 /** What became of the records: read = stored (one or several entries each) + rejected + set aside. */
@@ -61,6 +61,9 @@ export interface ImportedAs {
   readonly columns?: Columns
 }
 
+/** Records after which progress is told, and asked whether to stop. */
+const PACE = 1000
+
 /** Entries a transaction: large enough to be quick, small enough that others get their turn and memory stays flat. */
 const BATCH = { entries: 20_000, characters: 1 << 24 }
 
@@ -72,7 +75,10 @@ const BATCH = { entries: 20_000, characters: 1 << 24 }
  */
 export async function importFile(store: Store, file: string, options: ImportOptions = {}): Promise<ImportReport> {
   const { onBad = 'stop', redact, columns, signal } = options
-  const { shape, rows } = await openRows(file)
+  let share = 0
+  const { shape, rows } = await openRows(file, now => {
+    share = now
+  })
   const { first, all } = await peeked(rows)
   const named = options.format ? formatOf(options.format) : columns && formatWithColumns(columns)
   const format = named ?? detectFormat(first, file)
@@ -94,8 +100,6 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     if (options.queue) report.queued += (await store.addItems(batch.flatMap(placed => itemsOf(placed.entry)))).added
     batch = []
     characters = 0
-    options.onProgress?.(report.read)
-    if (signal?.aborted) throw new Interrupted('stopped; what was read is stored, run the same command to go on')
   }
   try {
     for await (const row of all) {
@@ -119,6 +123,11 @@ export async function importFile(store: Store, file: string, options: ImportOpti
         await rejects.add({ file, line: row.line, error: error.message, ...(value !== undefined && { record: value }) })
       }
       if (batch.length >= BATCH.entries || characters > BATCH.characters) await flush()
+      if (report.read % PACE > 0) continue
+      options.onProgress?.(report.read, share)
+      if (!signal?.aborted) continue
+      await flush()
+      throw new Interrupted('stopped; what was read is stored, run the same command to go on')
     }
   } catch (error) {
     if (error instanceof DataError) await flush()
@@ -199,8 +208,21 @@ function placedOf(
 ): Placed[] {
   if (Array.isArray(read)) return (read as readonly Entry[]).map(entry => ({ entry, line }))
   const entry = read as Entry
-  if (!format.write || isDeepStrictEqual(format.write(entry, options), fields)) return [{ entry, line }]
+  if (!format.write || sameFields(format.write(entry, options), fields)) return [{ entry, line }]
   return [{ entry, line, raw: fields }]
+}
+
+/** As `isDeepStrictEqual`, which takes longer where the values are texts. */
+function sameFields(written: Readonly<Record<string, unknown>> | string, fields: Readonly<Record<string, unknown>>) {
+  if (typeof written === 'string') return false
+  const names = Object.keys(written)
+  if (names.length !== Object.keys(fields).length) return false
+  return names.every(
+    name =>
+      Object.hasOwn(fields, name) &&
+      (written[name] === fields[name] ||
+        (typeof fields[name] !== 'string' && isDeepStrictEqual(written[name], fields[name]))),
+  )
 }
 
 function sizeOf(entry: Entry): number {

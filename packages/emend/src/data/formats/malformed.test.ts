@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DataError } from '../../errors.js'
 import { redactContacts, Store } from '../store/index.js'
 import { type ImportOptions, importFile } from './import.js'
+import { formats } from './index.js'
 
 const goldens = fileURLToPath(new URL('../../../goldens/formats', import.meta.url))
 let folder: string
@@ -78,7 +79,7 @@ it.each([
   [
     'emend',
     { id: 'x', prompt: '', draft: 'a', final: 'b', ops: [], by: { kind: 'robot', name: 'x' }, at: 'now' },
-    'f:1: record: field by.kind',
+    'f:1: by.kind: invalid option: expected one of',
   ],
   ['nemo-rl', { context: [turn('user', 'a')], completions: [{ rank: 0 }] }, 'f:1: completions: expected a list of at'],
   [
@@ -98,6 +99,60 @@ it.each([
   ],
 ])('%s: %j', async (format, record, expected) => {
   expect(await refused(JSON.stringify(record), { format })).toContain(expected)
+})
+
+describe('a field that is not there, or is something else, in the second record of a file that is told by its first', () => {
+  const sides = {
+    chosen: [turn('user', 'a'), turn('assistant', 'b')],
+    rejected: [turn('user', 'a'), turn('assistant', 'c')],
+  }
+  const outputs = { instruction: 'a', output_1: 'b', output_2: 'c', preference: 1 }
+  const edit = { id: 'x', prompt: '', draft: 'a', final: 'b', ops: [{ op: 'replace', draft: [0, 1], final: [0, 1] }] }
+  const required: Record<string, [record: Record<string, unknown>, fields: string[]]> = {
+    'trl-preference': [{ prompt: 'a', chosen: 'b', rejected: 'c' }, ['prompt', 'chosen', 'rejected']],
+    'trl-preference-implicit': [{ chosen: 'a b', rejected: 'a c' }, ['chosen', 'rejected']],
+    ultrafeedback: [{ prompt: 'a', ...sides }, ['prompt', 'chosen', 'rejected']],
+    'alpacafarm-preference': [{ ...outputs, input: '' }, Object.keys(outputs)],
+    'alpacaeval-annotations': [{ ...outputs, annotator: 'm' }, Object.keys(outputs)],
+    'alpacaeval-outputs': [{ instruction: 'a', output: 'b', generator: 'm' }, ['instruction', 'output', 'generator']],
+    alpaca: [{ instruction: 'a', output: 'b' }, ['instruction', 'output']],
+    'hh-rlhf': [{ chosen: dialogue, rejected: dialogue }, ['chosen', 'rejected']],
+    figa: [{ input: 'a', original_output: 'b', revised_output: 'c' }, ['input', 'original_output', 'revised_output']],
+    'draft-final': [{ draft: 'a', final: 'b' }, ['draft', 'final']],
+    responses: [{ prompt: 'a' }, ['prompt']],
+    emend: [
+      { ...edit, by: { kind: 'person', name: 'a' }, at: '2026-01-02T03:04:05Z' },
+      [...Object.keys(edit), 'by', 'at'],
+    ],
+    'nemo-rl': [
+      {
+        context: [turn('user', 'a')],
+        completions: [0, 1].map(rank => ({ rank, completion: [turn('assistant', `${rank}`)] })),
+      },
+      ['context', 'completions'],
+    ],
+    langfuse: [
+      { input: 'a', output: 'b', scores: [{ dataType: 'CORRECTION', value: 'c' }] },
+      ['input', 'output', 'scores'],
+    ],
+  }
+
+  it('every format that is read has its row', () => {
+    expect(Object.keys(required).sort()).toEqual(formats.flatMap(({ name, read }) => (read ? [name] : [])).sort())
+  })
+
+  const cases = Object.entries(required).flatMap(([format, [record, fields]]) =>
+    fields.map(field => [format, field, record] as const),
+  )
+  it.each(cases)('%s: %s', async (format, field, record) => {
+    const { [field]: _, ...less } = record
+    const lines = (second: object) => `${JSON.stringify(record)}\n${JSON.stringify(second)}\n`
+    expect(await refused(lines({ ...less, more: 1 }))).toMatch(new RegExp(`^f:2: ${field}: missing`))
+    const wrong = await refused(lines({ ...record, [field]: {} }))
+    const told =
+      format === 'emend' && field !== 'prompt' ? 'invalid .*expected' : 'expected .*, got an object with no fields'
+    expect(wrong).toMatch(new RegExp(`^f:2: ${field}[\\w.]*: ${told}`))
+  })
 })
 
 describe('files', () => {

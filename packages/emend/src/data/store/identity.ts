@@ -1,20 +1,29 @@
 /** Identity by content: SHA-256 of canonical JSON, so that the same record is the same row however often it comes. */
 
-import { createHash } from 'node:crypto'
+import * as crypto from 'node:crypto'
+
+/** In one call where Node has it (20.12), at half the time. */
+const sha256: (text: string) => string = crypto.hash
+  ? text => crypto.hash('sha256', text)
+  : text => crypto.createHash('sha256').update(text).digest('hex')
 
 /** JSON with sorted keys and without what is undefined: equal values have equal texts (RFC 8785 but for number formats, which are V8's as there). */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(inner => canonicalJson(inner ?? null)).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  let text = ''
+  if (Array.isArray(value)) {
+    for (const inner of value) text += `${text && ','}${canonicalJson(inner ?? null)}`
+    return `[${text}]`
+  }
   const record = value as Record<string, unknown>
-  const fields = Object.keys(record)
-    .filter(key => record[key] !== undefined)
-    .sort()
-    .map(key => `${JSON.stringify(key)}:${canonicalJson(record[key])}`)
-  return `{${fields.join(',')}}`
+  for (const key of Object.keys(record).sort())
+    if (record[key] !== undefined) text += `${text && ','}${JSON.stringify(key)}:${canonicalJson(record[key])}`
+  return `{${text}}`
 }
 
 /** The first 128 bits of the SHA-256 of the values' canonical JSON, as 32 hexadecimal digits: half the index, and collisions as unthinkable. */
 export function storeId(...values: readonly unknown[]): string {
-  return createHash('sha256').update(canonicalJson(values)).digest('hex').slice(0, 32)
+  // V8's own is several times as quick, and the same where there are no keys to sort.
+  const flat = values.every(value => typeof value !== 'object' || value === null)
+  return sha256(flat ? JSON.stringify(values) : canonicalJson(values)).slice(0, 32)
 }

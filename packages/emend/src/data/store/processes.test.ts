@@ -57,7 +57,7 @@ async function exported(path: string): Promise<string[]> {
 
 const IMPORT = `
   const store = await Store.open(args[0])
-  const { added, known } = await importFile(store, args[1], { onProgress: read => console.log(read) })
+  const { added, known } = await importFile(store, args[1], { onProgress: read => read > 20_000 && console.log(read) })
   console.log(JSON.stringify({ added, known }))
   await store.close()`
 

@@ -3,7 +3,7 @@
 import type { KeyValue, SchemaElement } from 'hyparquet'
 import { DataError } from '../../../errors.js'
 import { type JsonLine, readJsonLines } from '../../jsonl.js'
-import { type BrokenLine, bytesOf } from '../../lines.js'
+import { type BrokenLine, bytesOf, type OnShare } from '../../lines.js'
 import { openCsv } from './csv.js'
 import { readJsonArray } from './json-array.js'
 import { openParquet } from './parquet.js'
@@ -26,18 +26,22 @@ export interface Opened {
   readonly rows: AsyncIterable<Row>
 }
 
-/** Opens a file of records. @throws DataError where it cannot be read, or is of no kind that holds records */
-export async function openRows(path: string): Promise<Opened> {
+/**
+ * Opens a file of records.
+ * @param onShare told now and then which share of the file has been read, 0 to 1
+ * @throws DataError where it cannot be read, or is of no kind that holds records
+ */
+export async function openRows(path: string, onShare?: OnShare): Promise<Opened> {
   const start = await beginning(path)
   if (start.startsWith('SQLite format 3\0'))
     throw new DataError('an SQLite file, not a file of records', { file: path })
-  if (start.startsWith('PAR1')) return await openParquet(path)
+  if (start.startsWith('PAR1')) return await openParquet(path, onShare)
   const text = start.replace(/^\u00ef\u00bb\u00bf/, '').trimStart()
-  if (text === '') return { shape: { container: 'jsonl' }, rows: readJsonLines(path) }
-  if (text.startsWith('[')) return { shape: { container: 'json' }, rows: readJsonArray(path) }
+  if (text === '') return { shape: { container: 'jsonl' }, rows: readJsonLines(path, onShare) }
+  if (text.startsWith('[')) return { shape: { container: 'json' }, rows: readJsonArray(path, onShare) }
   if (/^["{]/.test(text) && !/^"[^\n]*"\s*[,;\t]/.test(text))
-    return { shape: { container: 'jsonl' }, rows: readJsonLines(path) }
-  return await openCsv(path)
+    return { shape: { container: 'jsonl' }, rows: readJsonLines(path, onShare) }
+  return await openCsv(path, onShare)
 }
 
 /** The first 4 KiB of the unpacked file, as Latin-1, which keeps every byte. */

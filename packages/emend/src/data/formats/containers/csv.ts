@@ -3,14 +3,14 @@
 import { pipeline, Readable } from 'node:stream'
 import { type CsvError, type Info, parse } from 'csv-parse'
 import { DataError } from '../../../errors.js'
-import { bytesOf } from '../../lines.js'
+import { bytesOf, type OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
 import { decodeUtf8 } from './utf-8.js'
 
 /** Opens a CSV file. @throws DataError where its header is empty, has a name twice, or has one column only */
-export async function openCsv(path: string): Promise<Opened> {
+export async function openCsv(path: string, onShare?: OnShare): Promise<Opened> {
   const delimiter = await delimiterOf(path)
-  const rows = parsed(path, delimiter)[Symbol.asyncIterator]()
+  const rows = parsed(path, delimiter, onShare)[Symbol.asyncIterator]()
   const first = await rows.next()
   const columns = first.done ? [] : first.value.record
   const wrong = columns.find((name, i) => name.trim() === '' || columns.indexOf(name) !== i)
@@ -45,10 +45,10 @@ async function* records(path: string, columns: readonly string[], rows: AsyncIte
 }
 
 /** Rows with the line they start on; quoted line breaks counted. */
-async function* parsed(path: string, delimiter: string): AsyncGenerator<CsvRow> {
+async function* parsed(path: string, delimiter: string, onShare?: OnShare): AsyncGenerator<CsvRow> {
   const parser = parse({ delimiter, info: true, relax_column_count: true, skip_empty_lines: true, bom: true })
   // The parser hands on what fails before it.
-  pipeline(Readable.from(decodeUtf8(bytesOf(path), path)), parser, () => {})
+  pipeline(Readable.from(decodeUtf8(bytesOf(path, onShare), path)), parser, () => {})
   let line = 1
   try {
     for await (const { record, info } of parser as AsyncIterable<{ record: string[]; info: Info }>) {

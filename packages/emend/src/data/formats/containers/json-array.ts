@@ -2,7 +2,7 @@
 
 import { DataError } from '../../../errors.js'
 import { faultOf } from '../../jsonl.js'
-import { bytesOf } from '../../lines.js'
+import { bytesOf, type OnShare } from '../../lines.js'
 import type { Row } from './container.js'
 import { decodeUtf8 } from './utf-8.js'
 
@@ -14,7 +14,7 @@ const [OPEN_ARRAY, OPEN_OBJECT, CLOSE_ARRAY, CLOSE_OBJECT] = [0x5b, 0x7b, 0x5d, 
  * line in the file.
  * @throws DataError where the file is no array, ends inside it, or goes on after it
  */
-export async function* readJsonArray(path: string): AsyncGenerator<Row> {
+export async function* readJsonArray(path: string, onShare?: OnShare): AsyncGenerator<Row> {
   let text = ''
   let at = 0
   let start = 0
@@ -35,7 +35,7 @@ export async function* readJsonArray(path: string): AsyncGenerator<Row> {
       return { line: n, error: faultOf(json, path, startLine, error) }
     }
   }
-  for await (const chunk of decodeUtf8(bytesOf(path), path)) {
+  for await (const chunk of decodeUtf8(bytesOf(path, onShare), path)) {
     text = text.slice(start) + chunk
     at -= start
     start = 0

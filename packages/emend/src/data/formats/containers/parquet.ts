@@ -11,12 +11,13 @@ import {
 import { compressors } from 'hyparquet-compressors'
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
 import { DataError } from '../../../errors.js'
+import type { OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
 
 type File = Awaited<ReturnType<typeof asyncBufferFromFile>>
 
 /** Opens a Parquet file. @throws DataError where it is damaged */
-export async function openParquet(path: string): Promise<Opened> {
+export async function openParquet(path: string, onShare?: OnShare): Promise<Opened> {
   const file = await asyncBufferFromFile(path)
   let metadata: FileMetaData
   try {
@@ -25,10 +26,13 @@ export async function openParquet(path: string): Promise<Opened> {
     throw damaged(path, cause)
   }
   const { schema, key_value_metadata = [] } = metadata
-  return { shape: { container: 'parquet', schema, metadata: key_value_metadata }, rows: rowsOf(path, file, metadata) }
+  return {
+    shape: { container: 'parquet', schema, metadata: key_value_metadata },
+    rows: rowsOf(path, file, metadata, onShare),
+  }
 }
 
-async function* rowsOf(path: string, file: File, metadata: FileMetaData): AsyncGenerator<Row> {
+async function* rowsOf(path: string, file: File, metadata: FileMetaData, onShare?: OnShare): AsyncGenerator<Row> {
   let line = 0
   for (const group of metadata.row_groups) {
     const rowEnd = line + Number(group.num_rows)
@@ -39,6 +43,7 @@ async function* rowsOf(path: string, file: File, metadata: FileMetaData): AsyncG
       throw damaged(path, cause)
     }
     for (const row of rows) yield { line: ++line, value: plain(row) }
+    onShare?.(line / Number(metadata.num_rows))
   }
 }
 
