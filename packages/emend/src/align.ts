@@ -47,10 +47,10 @@ export async function fineTune(
   if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
   const eos = endOf(model)
   const prompts = await model.encode(texts.map(text => text.prompt))
-  const responses = await model.encode(texts.map(text => text.response))
+  const responses = await model.tokenizer.encodeBatch(texts.map(text => text.response))
   const examples = prompts.map((prompt, i) => ({
     prompt,
-    response: Int32Array.of(...(responses[i] as Int32Array), eos),
+    response: Int32Array.of(...responses[i]!.ids, eos),
   }))
   const settings = sftConfig.parse(config)
   const tuned = settings.lora ? model.adapted(settings.lora, seed) : model

@@ -50,7 +50,7 @@ export class LanguageModel {
   ) {
     if (tokenizer.vocabSize > decoder.config.vocabSize) {
       throw new EmendError(
-        `the tokenizer knows ${tokenizer.vocabSize} tokens, the model only ${decoder.config.vocabSize}: they do not belong together`,
+        `${source === undefined ? '' : `${source}: `}the tokenizer knows ${tokenizer.vocabSize} tokens, the model only ${decoder.config.vocabSize}: they do not belong together`,
       )
     }
     this.decoder = decoder
@@ -134,7 +134,10 @@ export class LanguageModel {
     return new LanguageModel(decoder, this.tokenizer, this.source)
   }
 
-  /** Ids of texts, and of conversations by the model's chat template up to where its answer begins. */
+  /**
+   * Ids of prompts: of texts, behind a BOS where the tokenizer puts one there, and of conversations by the model's chat
+   * template up to where its answer begins. Responses are `tokenizer.encodeBatch`'s to encode: nothing stands before them.
+   */
   encode(prompts: readonly Prompt[]): Promise<Int32Array[]> {
     return encodePrompts(this.tokenizer, prompts)
   }

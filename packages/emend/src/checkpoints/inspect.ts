@@ -54,6 +54,12 @@ export function inspectModel(path: string): ModelSummary {
   for (const [, shape] of tensorShapes(config, kind === 'causal' ? 'vocabulary' : 'scalar')) {
     parameters += shape.reduce((product, n) => product * n, 1)
   }
+  const found = tokenizer && summary(tokenizer)
+  if (found && found.tokens > config.vocabSize) {
+    throw new EmendError(
+      `${path}: the tokenizer knows ${found.tokens} tokens, the model only ${config.vocabSize}: they do not belong together`,
+    )
+  }
   const keys = 2 * config.layers * config.kvHeads * config.headDim
   return {
     architecture: architectureOf(familyOf(config.family, path), kind),
@@ -61,7 +67,7 @@ export function inspectModel(path: string): ModelSummary {
     dtype,
     vocabSize: config.vocabSize,
     contextLength: config.maxPositions,
-    tokenizer: tokenizer ? summary(tokenizer) : null,
+    tokenizer: found ?? null,
     memory: {
       weights: { float32: parameters * 4, bfloat16: parameters * 2 },
       cachePerToken: { float32: keys * 4, bfloat16: keys * 2 },

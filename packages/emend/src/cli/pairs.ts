@@ -1,4 +1,5 @@
 /** Pairs for training, from whichever of --edits and --preferences was given. */
+import type { TokenizedText } from '@emend/edits'
 import type { Command } from 'commander'
 import type { Pair } from '../algorithms/pairs.js'
 import { UsageError } from '../errors.js'
@@ -48,16 +49,16 @@ export async function readPairs(flags: PairFlags, model: PairReader): Promise<re
   const { preferences: texts, lines } = await readPreferences(flags.preferences as string)
   const [prompts, chosen, rejected] = await Promise.all([
     model.encode(texts.map(text => text.prompt)),
-    model.encode(texts.map(text => text.chosen)),
-    model.encode(texts.map(text => text.rejected)),
+    model.tokenizer.encodeBatch(texts.map(text => text.chosen)),
+    model.tokenizer.encodeBatch(texts.map(text => text.rejected)),
   ])
-  const ended = (ids: Int32Array | undefined) => ({ ids: Int32Array.of(...(ids ?? []), eos), ended: true })
+  const ended = ({ ids }: TokenizedText) => ({ ids: Int32Array.of(...ids, eos), ended: true })
   const pairs = texts.map(
     ({ id }, i): Pair => ({
       id,
       prompt: prompts[i] as Int32Array,
-      chosen: ended(chosen[i]),
-      rejected: ended(rejected[i]),
+      chosen: ended(chosen[i]!),
+      rejected: ended(rejected[i]!),
       source: 'preference',
     }),
   )

@@ -1,6 +1,7 @@
 /** `/v1/chat/completions` and `/v1/completions`: from a request to samples, and back as one answer or as a stream. */
 import { randomInt, randomUUID } from 'node:crypto'
 import type { GuardVerdict } from '../guards/guard.js'
+import { encodePrompts } from '../text/prompts.js'
 import type { Answer } from './answer.js'
 import { refusalAnswer, toldVerdict, verdictHeader } from './answer-guard.js'
 import { ApiError, wrongField } from './api-error.js'
@@ -81,8 +82,7 @@ async function promptIds(model: ServedModel, prompt: CompletionRequest['prompt']
   if (typeof prompt[0] === 'string') {
     for (const [i, text] of prompt.entries())
       checkCharacters(text as string, model.tokenizer, model.compute.ready.context, i > 0 ? `prompt[${i}]` : 'prompt')
-    const encoded = await model.tokenizer.encodeBatch(prompt as string[])
-    return encoded.map(({ ids }) => ids)
+    return encodePrompts(model.tokenizer, prompt as string[])
   }
   if (typeof prompt[0] === 'number') return [Int32Array.from(prompt as number[])]
   return (prompt as number[][]).map(ids => Int32Array.from(ids))

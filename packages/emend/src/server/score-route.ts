@@ -15,22 +15,24 @@ export async function score(model: ServedModel, body: unknown): Promise<Response
   if (!reward || !tokenizer) {
     throw new ApiError(404, 'this server has no reward model; start it with --reward DIR', { code: 'no_reward_model' })
   }
-  const prompt = await located(tokenizer, request.prompt, 'prompt', reward)
+  const given = await located(tokenizer, request.prompt, 'prompt', reward)
+  const opening = typeof request.prompt === 'string' ? tokenizer.opening : []
+  const prompt = Int32Array.of(...opening, ...given.ids)
   const response = await located(tokenizer, request.response, 'response', reward)
   const [eos] = reward.eos
   const ended = eos !== undefined && typeof request.response === 'string' && request.eos !== false
   const ids = ended ? Int32Array.of(...response.ids, eos) : Int32Array.from(response.ids)
-  if (prompt.ids.length === 0) throw wrongField('prompt', 'it holds no token; begin it with at least one')
+  if (prompt.length === 0) throw wrongField('prompt', 'it holds no token; begin it with at least one')
   if (ids.length === 0) throw wrongField('response', 'it holds no token to score')
-  const total = prompt.ids.length + ids.length
+  const total = prompt.length + ids.length
   if (total > reward.context) {
     throw wrongField(
       'response',
-      `prompt and response have ${prompt.ids.length} + ${ids.length} tokens, the reward model reads ${reward.context}`,
+      `prompt and response have ${prompt.length} + ${ids.length} tokens, the reward model reads ${reward.context}`,
       'context_length_exceeded',
     )
   }
-  const scored = await compute.score({ prompt: Int32Array.from(prompt.ids), response: ids })
+  const scored = await compute.score({ prompt, response: ids })
   const end = response.text.length
   return Response.json({
     tokens: Array.from(ids, (id, i) => {

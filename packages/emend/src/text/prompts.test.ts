@@ -33,3 +33,35 @@ it('a conversation needs a template', async () => {
     'the model has no chat template',
   )
 })
+
+it('texts stand behind what the tokenizer puts before a text; conversations have what their template writes', async () => {
+  const specials = tokenizer.specials
+  const [first, second] = [...specials.values()] as [number, number]
+  const name = (id: number) => [...specials].find(([, other]) => other === id)![0]
+  const template = {
+    type: 'TemplateProcessing',
+    single: [
+      { SpecialToken: { id: name(first), type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: name(second), type_id: 0 } },
+    ],
+    pair: [],
+    special_tokens: {
+      [name(first)]: { id: name(first), ids: [first], tokens: [name(first)] },
+      [name(second)]: { id: name(second), ids: [second], tokens: [name(second)] },
+    },
+  }
+  // As Llama 3 has it: the offsets are trimmed first.
+  const post_processor = { type: 'Sequence', processors: [{ type: 'ByteLevel', trim_offsets: true }, template] }
+  const beginning = Tokenizer.parse(JSON.stringify({ ...JSON.parse(json), post_processor }), {
+    config: { chat_template },
+  })
+  expect([...beginning.opening]).toEqual([first])
+  const [text, empty, talk] = await encodePrompts(beginning, ['Hi', '', [{ role: 'user', content: 'Hi' }]])
+  expect([...text!]).toEqual([first, ...(await tokenizer.encode('Hi')).ids])
+  expect([...empty!]).toEqual([first])
+  expect(beginning.decode(talk!, { specials: true })).toBe('<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n')
+  // What a model answers begins with nothing.
+  expect([...(await beginning.encode('Hi')).ids]).toEqual([...(await tokenizer.encode('Hi')).ids])
+  expect([...tokenizer.opening]).toEqual([])
+})

@@ -4,14 +4,16 @@ import { encodeChat } from './chat-template.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /**
- * Ids of prompts: of a text its own, of a conversation those of the model's chat template with the beginning of an answer.
+ * Ids of prompts: of a text its own behind what the tokenizer puts before a text (a BOS, for some models), of a conversation
+ * those of the model's chat template with the beginning of an answer.
  * A conversation that ends with the assistant is gone on from where it stopped.
  *
  * @throws EmendError where a conversation meets a model without a chat template, or one that refuses it
  */
 export async function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): Promise<Int32Array[]> {
   const texts = await tokenizer.encodeBatch(prompts.map(prompt => (typeof prompt === 'string' ? prompt : '')))
-  const ids = texts.map(text => text.ids)
+  const { opening } = tokenizer
+  const ids = texts.map(text => (opening.length === 0 ? text.ids : Int32Array.of(...opening, ...text.ids)))
   for (const [i, prompt] of prompts.entries())
     if (typeof prompt !== 'string') ids[i] = await conversation(tokenizer, prompt)
   return ids

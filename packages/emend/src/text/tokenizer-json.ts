@@ -146,6 +146,19 @@ export const isSpacing = (token: string): boolean => /^[\s▁]+$/u.test(token)
 export const onlyFirstIsPrefixed = (json: TokenizerJson): boolean =>
   flat(json.pre_tokenizer).some(step => step.type === 'Metaspace' && step['prepend_scheme'] === 'first')
 
+/** Ids that the post-processor puts before a text for those who ask for special tokens: a BOS, or nothing. */
+export function openingOf({ post_processor }: TokenizerJson): number[] {
+  const processor = flat(post_processor as Part | null | undefined).find(({ type }) => type === 'TemplateProcessing')
+  const { single, special_tokens } = (processor ?? {}) as {
+    single?: readonly { readonly SpecialToken?: { readonly id: string } }[]
+    special_tokens?: Readonly<Record<string, { readonly ids?: readonly number[] } | undefined>>
+  }
+  if (!Array.isArray(single)) return []
+  const text = single.findIndex(part => !part?.SpecialToken)
+  const before = single.slice(0, Math.max(text, 0)) as { SpecialToken: { id: string } }[]
+  return before.flatMap(({ SpecialToken }) => special_tokens?.[SpecialToken.id]?.ids ?? []).filter(isId)
+}
+
 /** The copy that puts nothing before a text. */
 export function forContinuation(json: TokenizerJson): TokenizerJson {
   return {
@@ -231,6 +244,6 @@ export function spellingOf(json: TokenizerJson): Spelling {
 /** The steps of a part, sequences opened. */
 function flat(part: Part | null | undefined): Part[] {
   if (!part) return []
-  const inner = part['decoders'] ?? part['pretokenizers']
+  const inner = part['decoders'] ?? part['pretokenizers'] ?? part['processors']
   return part.type === 'Sequence' && Array.isArray(inner) ? inner.flatMap(flat) : [part]
 }

@@ -13,6 +13,7 @@ import {
   forContinuation,
   isSpacing,
   onlyFirstIsPrefixed,
+  openingOf,
   parseTokenizerJson,
   type Spelling,
   spellingOf,
@@ -45,6 +46,8 @@ export class Tokenizer {
   readonly eosId: number | undefined
   /** The id that `pad_token` of tokenizer_config.json names. */
   readonly padId: number | undefined
+  /** What stands before a text where a model is asked to go on from it, such as a BOS: as Python's tokenizer puts it there. */
+  readonly opening: Int32Array
   /** tokenizer_config.json as found, the chat template among it. */
   readonly config: TokenizerConfig | undefined
 
@@ -67,6 +70,7 @@ export class Tokenizer {
     this.#spelling = spellingOf(json)
     this.#idOf = new Map(vocabularyOf(json))
     this.fingerprint = fingerprintOf(json)
+    this.opening = Int32Array.from(openingOf(json))
     let highest = -1
     for (const id of this.#idOf.values()) highest = Math.max(highest, id)
     if (highest > LARGEST_ID) {

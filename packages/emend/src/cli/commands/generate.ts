@@ -1,5 +1,6 @@
 /** `emend generate`: text from a model. */
 import { Command } from 'commander'
+import { EmendError } from '../../errors.js'
 import type { Answer, LanguageModel } from '../../index.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type CommonOptions, positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
@@ -67,10 +68,12 @@ export function generateCommand(): Command {
 }
 
 async function promptIds(model: LanguageModel, { prompt, chat }: Flags): Promise<Int32Array> {
-  if (!chat) return (await model.encode([prompt]))[0]!
-  const { encodeChat } = await import('../../text/index.js')
-  return (await encodeChat(model.tokenizer, [{ role: 'user', content: prompt }], { addGenerationPrompt: true }))
-    .ids as Int32Array
+  const [ids] = await model.encode([chat ? [{ role: 'user', content: prompt }] : prompt])
+  if (ids!.length > 0) return ids!
+  if (chat) throw new EmendError('the chat template writes nothing, so there is no token to go on from')
+  throw new EmendError(
+    `--prompt: got ${JSON.stringify(prompt)}, of which the model's tokenizer makes no token to go on from; give some text`,
+  )
 }
 
 /** One completion as it is, several as a list. */

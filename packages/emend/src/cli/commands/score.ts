@@ -36,13 +36,13 @@ export function scoreCommand(): Command {
     .action(async (flags: Flags) => {
       if (flags.response === '' && !flags.eos)
         throw new UsageError('nothing to score: --response is empty and --no-eos leaves out its end; give one of them')
-      const { RewardModel, Tokenizer } = await import('../../index.js')
+      const { encodePrompts, RewardModel, Tokenizer } = await import('../../index.js')
       const reward = await RewardModel.load(flags.reward, deviceOption(flags))
       const tokenizer = await Tokenizer.load(flags.tokenizer ?? tokenizerBeside(flags.reward))
       if (tokenizer.fingerprint !== reward.tokenizer) {
         throw new EmendError(`${flags.reward} was trained with another tokenizer; name its own with --tokenizer`)
       }
-      const prompt = await tokenizer.encode(flags.prompt)
+      const prompts = await encodePrompts(tokenizer, [flags.prompt])
       const response = await tokenizer.encode(flags.response)
       const [eos] = flags.eos ? reward.scalar.config.eos : []
       if (eos === undefined && response.ids.length === 0)
@@ -50,7 +50,7 @@ export function scoreCommand(): Command {
           `${flags.reward}: nothing to score: the response is empty and the model has no end-of-text token`,
         )
       const ids = eos === undefined ? response.ids : Int32Array.of(...response.ids, eos)
-      const [read] = reward.readAll([prompt.ids], [ids])
+      const [read] = reward.readAll(prompts, [ids])
       const end = response.text.length
       const tokens = Array.from(ids, (id, i) => {
         const [start, stop] = response.cover[i] ?? [end, end]

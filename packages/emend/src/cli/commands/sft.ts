@@ -38,9 +38,9 @@ export function sftCommand(): Command {
       const texts = edits.map(({ prompt, final }) => ({ prompt, response: final }))
       const [prompts, finals] = [
         await model.encode(texts.map(text => text.prompt)),
-        await model.encode(texts.map(text => text.response)),
+        await model.tokenizer.encodeBatch(texts.map(text => text.response)),
       ]
-      const lengths = prompts.map((prompt, i) => prompt.length + (finals[i] as Int32Array).length + 1)
+      const lengths = prompts.map((prompt, i) => prompt.length + finals[i]!.ids.length + 1)
       refuseLong(flags.edits, lines, lengths, model.decoder.config.maxPositions)
       const folder = await saveTrained(await fineTune(model, texts, config, run), config, flags.out)
       await report(flags, { model: folder, examples: texts.length })

@@ -86,7 +86,7 @@ async function pairsOf(
 /** A prompt that begins with the beginning-of-text token, where the model has one. */
 function begun(prompt: Int32Array, model: LanguageModel): Int32Array {
   const { bos } = model.decoder.config
-  if (bos !== null) return Int32Array.of(bos, ...prompt)
+  if (bos !== null) return prompt[0] === bos ? prompt : Int32Array.of(bos, ...prompt)
   if (prompt.length === 0)
     throw new EmendError('an edit without a prompt needs a model with a beginning-of-text token (bos_token_id)')
   return prompt

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { EmendError } from '../../errors.js'
 import { fullColour } from '../../evaluation/reports/heat.js'
-import type { Tokenizer } from '../../text/index.js'
+import { encodePrompts, type Tokenizer } from '../../text/index.js'
 import { ApiError, unavailable } from '../api-error.js'
 import type { FromReader, ReaderSetup, ToReader } from './reward-worker.js'
 
@@ -78,19 +78,19 @@ export class RewardReader {
    */
   async score(prompt: string, response: string, eos: boolean): Promise<Heat> {
     if (this.#gone) throw unavailable('the reward model is gone; start the studio again')
-    const before = await this.#tokenizer.encode(prompt)
+    const [before] = (await encodePrompts(this.#tokenizer, [prompt])) as [Int32Array]
     const text = await this.#tokenizer.encode(response)
     const [end] = eos ? this.#ready.eos : []
     const ids = end === undefined ? text.ids : Int32Array.of(...text.ids, end)
-    if (before.ids.length === 0) throw new ApiError(400, 'the prompt is empty')
+    if (before.length === 0) throw new ApiError(400, 'the prompt is empty')
     if (ids.length === 0) throw new ApiError(400, 'the response is empty')
-    const length = before.ids.length + ids.length
+    const length = before.length + ids.length
     if (length > this.#ready.context)
       throw new ApiError(
         400,
         `prompt and response have ${length} tokens, the reward model reads ${this.#ready.context}`,
       )
-    const { rewards, total } = await this.#read(before.ids, ids)
+    const { rewards, total } = await this.#read(before, ids)
     const at = text.text.length
     const tokens = Array.from(ids, (id, i) => {
       const [start, stop] = text.cover[i] ?? [at, at]

@@ -134,9 +134,9 @@ async function supervised(
   )
   const texts = demonstrations(world, config, config.demonstrations)
   const prompts = await model.encode(texts.map(text => text.prompt))
-  const replies = await model.encode(texts.map(text => text.reply))
+  const replies = await tokenizer.encodeBatch(texts.map(text => text.reply))
   const eos = model.eos[0] as number
-  const examples = prompts.map((prompt, i) => ({ prompt, response: Int32Array.of(...(replies[i] as Int32Array), eos) }))
+  const examples = prompts.map((prompt, i) => ({ prompt, response: Int32Array.of(...replies[i]!.ids, eos) }))
   await sft(model.decoder, examples, config.sft, config.seed, runOf(context, 'SFT'))
   await model.save(join(context.folder, 'model'))
   return { parameters: [...model.decoder.parameters().values()].reduce((sum, p) => sum + p.numel, 0) }
