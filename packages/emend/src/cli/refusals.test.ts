@@ -19,7 +19,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 beforeEach(() => {
   err = ''
-  vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  vi.spyOn(process.stdout, 'write').mockImplementation((_, done?: unknown) => {
+    ;(done as (() => void) | undefined)?.()
+    return true
+  })
   vi.spyOn(process.stderr, 'write').mockImplementation((text => {
     err += text
     return true
