@@ -141,7 +141,7 @@ describe('emend evaluate --annotations', () => {
 })
 
 describe('emend evaluate --judge llm', () => {
-  const n = 150
+  const n = 60
   const instruction = (i: number) => `What is ${i} and ${i}?`
   const outputs = (name: string, output: (i: number) => string) =>
     file(
@@ -177,24 +177,24 @@ describe('emend evaluate --judge llm', () => {
     server = await chatServer({ reply, delay: 3, fault: i => (i % 11 === 10 ? '500' : undefined) })
     const args = [...files(), ...llm(), '--backoff', '0.01', '--annotations-out', file('judged.json')]
     const { child, ended } = start(...args)
-    while (server.answered.size < 40) await new Promise(resolve => setTimeout(resolve, 5))
+    while (server.answered.size < 20) await new Promise(resolve => setTimeout(resolve, 5))
     child.kill('SIGKILL')
     await ended
     expect(existsSync(file('judged.json'))).toBe(false)
     const found = await json(...args)
-    // Of 150 each tenth, 15, is equal. Of the other 135 the multiples of 3 lose: 50 less the 5 of 30, less the one that is unread.
-    expect(found).toMatchObject({ n_wins: 90, n_wins_base: 44, n_draws: 15, n_total: 149, n_unjudged: 1 })
+    // Of 60 each tenth, 6, is equal. Of the other 54 the multiples of 3 lose: 20 less the 2 of 30, less the one that is unread.
+    expect(found).toMatchObject({ n_wins: 36, n_wins_base: 17, n_draws: 6, n_total: 59, n_unjudged: 1 })
     expect(found.annotator).toBe('openai-compatible:m/pairwise-1')
     expect(found.judging).toMatchObject({
-      identical: 15,
+      identical: 6,
       failed: { 'no verdict': 1 },
       unmatched: { reference: 0, model: 0 },
     })
     expect(found.judging.order).toMatchObject({ neither: 0, both: 0 })
     // What the killed process had in hand may be asked once more: at most the four calls of the concurrency.
-    expect(server.answered.size).toBe(135)
+    expect(server.answered.size).toBe(54)
     expect([...server.answered.values()].reduce((sum, times) => sum + times - 1, 0)).toBeLessThanOrEqual(4)
-    expect(found.calls.cached).toBeGreaterThanOrEqual(36)
+    expect(found.calls.cached).toBeGreaterThanOrEqual(16)
     const judged = read(file('judged.json'))
     expect(judged).toHaveLength(n)
     for (const [i, one] of judged.entries()) {
@@ -208,7 +208,7 @@ describe('emend evaluate --judge llm', () => {
     const { judging, calls, annotations, ...row } = found
     expect(await json('--annotations', file('judged.json'))).toEqual(row)
     const asked = server.requests.length
-    expect((await json(...args)).n_wins).toBe(90)
+    expect((await json(...args)).n_wins).toBe(36)
     expect(server.requests).toHaveLength(asked)
   }, 120_000)
 
@@ -216,26 +216,26 @@ describe('emend evaluate --judge llm', () => {
     server = await chatServer({ reply: () => 'Better: A' })
     const found = await json(...files(), ...llm(), '--both-orders')
     expect(found).toMatchObject({ n_draws: n, win_rate: 50, annotator: 'openai-compatible:m/pairwise-1/both-orders' })
-    expect(found.judging.order).toEqual({ first: 270, second: 0, neither: 0, both: 135, contradictory: 135 })
-    expect(server.requests).toHaveLength(270)
+    expect(found.judging.order).toEqual({ first: 108, second: 0, neither: 0, both: 54, contradictory: 54 })
+    expect(server.requests).toHaveLength(108)
   }, 60_000)
 
   it('stops at the cap with what it has, and goes on from there; the leaderboard waits for the whole', async () => {
     server = await chatServer({ reply })
     const prices = ['--price-input', '1', '--price-output', '1', '--max-tokens', '50']
     const args = [...files(), ...llm(), ...prices, '--annotations-out', file('judged.json'), '--json', '--quiet']
-    const { code, out } = await evaluate(...args, '--max-cost', '0.008')
+    const { code, out } = await evaluate(...args, '--max-cost', '0.004')
     expect(code).toBe(1)
-    expect(JSON.parse(out).judging.stopped).toContain('the spending cap of 0.008 leaves no room')
+    expect(JSON.parse(out).judging.stopped).toContain('the spending cap of 0.004 leaves no room')
     const first = read(file('judged.json')).length
-    expect(first).toBeGreaterThan(15)
+    expect(first).toBeGreaterThan(6)
     expect(first).toBeLessThan(n)
-    const board = await evaluate(...args, '--max-cost', '0.008', '--leaderboard', file('board.csv'))
+    const board = await evaluate(...args, '--max-cost', '0.004', '--leaderboard', file('board.csv'))
     expect([board.code, existsSync(file('board.csv'))]).toEqual([1, false])
     expect(board.err).toContain('board.csv: not written, since the judging was stopped: the spending cap')
     const rest = await evaluate(...args, '--max-cost', '1', '--leaderboard', file('board.csv'))
     expect(rest.code).toBe(0)
-    expect(server.requests).toHaveLength(135)
+    expect(server.requests).toHaveLength(54)
     expect(read(file('judged.json'))).toHaveLength(n)
     expect(readFileSync(file('board.csv'), 'utf8')).toContain('\nnew,')
   }, 60_000)
