@@ -70,7 +70,8 @@ export async function openCaller(flags: ChatModelOptions): Promise<{ caller: Cal
   const caller = new Caller(model, {
     store,
     maxTokens: flags.maxTokens,
-    concurrency: flags.concurrency,
+    // A model in this process answers one at a time: who waits for it must not run out of time.
+    concurrency: flags.llm?.startsWith('local:') ? 1 : flags.concurrency,
     retries: flags.retries,
     timeout: flags.timeout * 1000,
     backoff: flags.backoff * 1000,

@@ -41,6 +41,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS attempts(
     n INTEGER PRIMARY KEY, key TEXT NOT NULL, worst INTEGER NOT NULL, cost INTEGER, failure TEXT, at TEXT NOT NULL
   ) STRICT;
+  CREATE INDEX IF NOT EXISTS open_attempts ON attempts(n) WHERE cost IS NULL;
   CREATE TABLE IF NOT EXISTS spending(one INTEGER PRIMARY KEY CHECK (one = 1), spent INTEGER NOT NULL) STRICT;
   INSERT OR IGNORE INTO spending VALUES(1, 0);
   PRAGMA user_version = ${VERSION};`
@@ -137,10 +138,15 @@ export class CallStore implements Disposable {
     return { spent, open }
   }
 
-  [Symbol.dispose](): void {
+  /** Gives the file back. */
+  close(): void {
     // The library closes a file for good only when its statements are collected: the lock is given back by hand.
     this.#db.exec('PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL; UPDATE spending SET spent = spent')
     this.#db.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
   }
 
   #worstOf(attempt: number): number {

@@ -103,6 +103,20 @@ describe('the store of calls', () => {
     expect(again.summary()).toMatchObject({ cached: 1, answered: 4 })
   })
 
+  it('gives every answer back as it was at first', async () => {
+    const texts = ['', '\0a\0', 'a\ud800b', '😀\r\n\u2028', 'x'.repeat(1_000_000)]
+    using store = new CallStore(join(folder, 'odd.db'))
+    const model = new Caller(
+      scriptedModel('odd', ([turn]) => texts[Number(turn!.content)]!),
+      { store },
+    )
+    for (const [i] of texts.entries()) {
+      const first = await ask(model, say(String(i)))
+      expect(await ask(model, say(String(i)))).toEqual({ ...first, cached: true })
+    }
+    expect((await ask(model, say('1'))).text).toBe('\ufffda\ufffd')
+  })
+
   it('keeps models of one name at two addresses apart', async () => {
     using store = new CallStore(join(folder, 'two.db'))
     const first = await caller({ reply: () => 'first' }, { store })

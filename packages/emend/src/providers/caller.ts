@@ -170,7 +170,7 @@ export class Caller implements ChatModel {
           if (!(error instanceof CallError) || !error.retryable || attempt >= retries) throw error
           const { retryAfter = 0, failure } = error
           if (retryAfter > MOST_ASKED) throw error
-          const wait = Math.max(retryAfter, this.#backoff(attempt))
+          const wait = retryAfter || this.#backoff(attempt)
           if (failure === 'rate limit') this.#pace.hold(wait)
           await this.#sleep(wait, signal)
         }
@@ -223,7 +223,9 @@ export class Caller implements ChatModel {
       })
       for (const setting of ignored ?? []) this.#ignored.add(setting)
       const told = usage && isUsage(usage) ? usage : undefined
-      const answer = { text, finish, ...(told && { usage: told }) }
+      // What SQLite does not give back as it was: the answer is the same from disk.
+      const kept = text.replaceAll('\0', '\ufffd').toWellFormed()
+      const answer = { text: kept, finish, ...(told && { usage: told }) }
       this.#store.answered(number, key, request, answer, told && costOf(told, prices))
       this.#counts.answered++
       if (told) {

@@ -22,8 +22,10 @@ export interface TinyFolders {
   remove(): void
 }
 
-/** Writes the folders; `size` makes the model larger than tiny. The tokenizer's ids: 0 `<pad>`, 1 `<|im_start|>`, 2 `<|im_end|>` (EOS), then 256 bytes and some merges. */
-export async function tinyFolders(size: { hiddenSize?: number; layers?: number } = {}): Promise<TinyFolders> {
+/** Writes the folders; `size` makes the model larger than tiny, or its context longer. The tokenizer's ids: 0 `<pad>`, 1 `<|im_start|>`, 2 `<|im_end|>` (EOS), then 256 bytes and some merges. */
+export async function tinyFolders(
+  size: { hiddenSize?: number; layers?: number; maxPositions?: number } = {},
+): Promise<TinyFolders> {
   const root = mkdtempSync(join(tmpdir(), 'emend-serve-'))
   const places = { root, model: join(root, 'tiny'), bare: join(root, 'bare'), reward: join(root, 'reward') }
   const texts = Array.from(
@@ -35,8 +37,8 @@ export async function tinyFolders(size: { hiddenSize?: number; layers?: number }
     specials: ['<pad>', '<|im_start|>', '<|im_end|>'],
     folder: places.bare,
   })
-  const { hiddenSize = 32, layers = 2 } = size
-  const shape = { hiddenSize, layers, heads: 4, kvHeads: 2, maxPositions: CONTEXT, eos: '<|im_end|>' }
+  const { hiddenSize = 32, layers = 2, maxPositions = CONTEXT } = size
+  const shape = { hiddenSize, layers, heads: 4, kvHeads: 2, maxPositions, eos: '<|im_end|>' }
   const model = LanguageModel.create(tokenizer, shape, 5)
   for (const folder of [places.bare, places.model]) {
     await model.save(folder)
