@@ -11,6 +11,7 @@ const POSTSCRIPT = /\n[^\S\n]*\**(?:notes?|changes|changes made|explanation)\b\*
 const TALK =
   /\n[^\S\n]*\**(?:notes?|changes|changes made|explanation|i (?:changed|corrected|removed|added|made|have|kept))\b/i
 const QUESTION = /<\/?(?:draft|instruction|preferred|reasons)(?:-\d+)?>/
+const HABIT = /^\s*<final>([\s\S]*)<\/final>\s*$/
 /** What models that think aloud say first. */
 const THOUGHT = /^\s*<think>[\s\S]*?<\/think>/
 
@@ -26,7 +27,9 @@ export function readEditorReply(answer: string, draft: string): EditorReply {
   const tagged = opened.length + closed.length > 0
   if (opened.length > 1 || closed.length > 1) return { chatty: `there is more than one <${tag}>` }
   if (opened.length !== closed.length) return { chatty: `the tags <${tag}> and </${tag}> are not both there` }
-  const text = inside!.trim()
+  // Asked for <final-2>, some models write <final> all the same; around the whole answer it can only be theirs.
+  const habit = !tagged && !HABIT.test(draft) ? HABIT.exec(inside!)?.[1] : undefined
+  const text = (habit ?? inside!).trim()
   const was = draft.trim()
   const wrapped = (mark: RegExp) => mark.test(text) && !mark.test(was)
   if (wrapped(/^```[\s\S]*```$/)) return { chatty: 'it stands in a code fence' }

@@ -69,6 +69,7 @@ describe('an answer', () => {
     ['with a draft’s own quotes', '<final>"It was sent."</final>', '"It was sent."', '"It were sent."'],
     ['with a draft’s own fence', '```\nb\n```', '```\nb\n```', '```\na\n```'],
     ['with a draft’s own preamble', 'Here is the list:\n- b', 'Here is the list:\n- b', 'Here is the list:\n- a'],
+    ['in the usual tags, though asked for others', '<final>a</final> b</final>', 'a</final> b', 'a</final> c'],
     ['after a thought', '<think>\nBetween <final> and </final>.\n</think>\n<final>b</final>', 'b', 'a'],
     [
       'with a line of its own that begins with I',
