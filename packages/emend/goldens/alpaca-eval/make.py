@@ -3,6 +3,7 @@
     pip install --no-deps alpaca_eval==0.6.6
     pip install pandas scikit-learn patsy statsmodels huggingface_hub
     python make.py 40 > winrates.json          # or thousands, to compare while developing
+    python make.py published > published.json  # counts and rates of its leaderboards whose judges give no fractions
 
 Each case is a file as Python's json writes it (NaN included), with the row of `get_winrate` and of `evaluate`'s avg_length; those of
 twenty records or more have the length-controlled figures beside it: AlpacaEval's `length_controlled_minimal`, and a binomial GLM
@@ -127,6 +128,17 @@ def length_controlled(records):
     )
 
 
+def published():
+    """[leaderboard, model, n_wins, n_wins_base, n_draws, n_total, win_rate, standard_error] of every row."""
+    root = Path(importlib.util.find_spec("alpaca_eval.metrics.winrate").origin).parents[1] / "leaderboards"
+    columns = ["n_wins", "n_wins_base", "n_draws", "n_total", "win_rate", "standard_error"]
+    for board in sorted(root.glob("data_AlpacaEval*/*.csv")):
+        if not board.name.startswith("weighted"):
+            for model, row in pd.read_csv(board, index_col=0)[columns].iterrows():
+                yield [board.stem, model, *map(int, row.iloc[:4]), *row.iloc[4:].tolist()]
+
+
 if __name__ == "__main__":
     rng = random.Random(5)
-    json.dump([case(rng) for _ in range(int(sys.argv[1]))], sys.stdout, ensure_ascii=False, indent=0)
+    made = list(published()) if sys.argv[1] == "published" else [case(rng) for _ in range(int(sys.argv[1]))]
+    print("[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in made) + "\n]")

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { testData } from '../text/test-data.js'
 import { annotatedWinRate, readAnnotations, writeAnnotations } from './annotations.js'
 import { lengthAdjusted } from './length-adjusted.js'
+import { winRate } from './winrate.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'emend-annotations-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -24,9 +25,11 @@ interface Golden {
   readonly row: Readonly<Record<string, number | null>>
   readonly length?: { win_rate: number; standard_error: number; slope: number }
 }
-const goldens: Golden[] = JSON.parse(
-  readFileSync(fileURLToPath(new URL('../../goldens/alpaca-eval/winrates.json', import.meta.url)), 'utf8'),
-)
+const goldenFile = (name: string) =>
+  JSON.parse(readFileSync(fileURLToPath(new URL(`../../goldens/alpaca-eval/${name}`, import.meta.url)), 'utf8'))
+const goldens: Golden[] = goldenFile('winrates.json')
+type Published = [string, string, number, number, number, number, number, number]
+const leaderboards: Published[] = goldenFile('published.json')
 
 describe("AlpacaEval's own statistics", () => {
   it.each(goldens.map((golden, i) => [i, golden.style, golden] as const))('of file %i (%s)', async (i, _, golden) => {
@@ -40,6 +43,20 @@ describe("AlpacaEval's own statistics", () => {
         standard_error: expect.closeTo(golden.length.standard_error, 8),
         slope: expect.closeTo(golden.length.slope, 8),
       })
+  })
+
+  it('of the counts of every leaderboard whose judge gives no fractions are its published rates', () => {
+    // Three rows of contributors stand there with another standard error than their own counts give.
+    const odd = ['humpback-llama2-70b', 'humpback-llama-65b', 'baize-v2-7b']
+    for (const [board, model, wins, losses, draws, total, rate, error] of leaderboards) {
+      const times = (n: number, preference: number) => new Array<number>(n).fill(preference)
+      const row = winRate([...times(wins, 2), ...times(losses, 1), ...times(draws, 0), null])
+      expect(row, model).toMatchObject({ n_wins: wins, n_wins_base: losses, n_draws: draws, n_total: total })
+      expect(Math.abs(row.win_rate - rate), model).toBeLessThan(1e-6)
+      if (board !== 'alpaca_eval_gpt4_leaderboard' || !odd.includes(model))
+        expect(Math.abs(row.standard_error - error), model).toBeLessThan(1e-6)
+    }
+    expect(leaderboards).toHaveLength(180)
   })
 
   const published = testData('alpaca-eval', 'alpaca-7b.annotations.json')
