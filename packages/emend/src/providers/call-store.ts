@@ -46,6 +46,13 @@ const TABLES = `
   INSERT OR IGNORE INTO spending VALUES(1, 0);
   PRAGMA user_version = ${VERSION};`
 
+function whyNot(error: unknown): string {
+  const { code = '', message = '' } = error as { code?: string; message?: string }
+  if (code.startsWith('SQLITE_BUSY')) return 'another process makes calls with it; wait for it, or name another file'
+  if (code === 'SQLITE_NOTADB') return 'no SQLite file; name another'
+  return message.includes('Unable to open') ? 'it cannot be opened; is it a folder, or not yours?' : oneLine(error)
+}
+
 /** Identity of a call by content. */
 export const callKey = (request: CallRequest): string => storeId('call', request)
 
@@ -71,9 +78,7 @@ export class CallStore implements Disposable {
       this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
       this.#db.exec(TABLES)
     } catch (error) {
-      const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY')
-      const why = busy ? 'another process makes calls with it; wait for it, or name another file' : oneLine(error)
-      throw new DataError(`cannot be used for calls: ${why}`, { file: path }, { cause: error })
+      throw new DataError(`cannot be used for calls: ${whyNot(error)}`, { file: path }, { cause: error })
     }
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -131,6 +131,15 @@ describe('the store of calls', () => {
     using first = new CallStore(path)
     expect(first.spending()).toEqual({ spent: 0, open: 0 })
     expect(() => new CallStore(path)).toThrow('lock.db: cannot be used for calls: another process makes calls with it')
+  })
+
+  it.each([
+    ['a folder', (path: string) => mkdirSync(path), 'it cannot be opened; is it a folder, or not yours?'],
+    ['a text', (path: string) => writeFileSync(path, 'hello '.repeat(1000)), 'no SQLite file; name another'],
+  ])('refuses %s', (name, make, why) => {
+    const path = join(folder, name)
+    make(path)
+    expect(() => new CallStore(path)).toThrow(`${path}: cannot be used for calls: ${why}`)
   })
 
   it('refuses a file of something else', async () => {
