@@ -240,6 +240,21 @@ describe('emend evaluate --judge llm', () => {
     expect(readFileSync(file('board.csv'), 'utf8')).toContain('\nnew,')
   }, 60_000)
 
+  it('--dry-run asks nothing, and knows what is on disk', async () => {
+    server = await chatServer({ reply })
+    const args = [...files(), ...llm(), '--max-tokens', '50']
+    const prices = ['--price-input', '2', '--price-output', '4']
+    const before = await json(...args, ...prices, '--dry-run')
+    expect(before).toMatchObject({ games: n, identical: 6, calls: 54, cached: 0, output_tokens: 216 })
+    expect(before.cost).toBeCloseTo((before.input_tokens * 2 + 216 * 4) / 1e6, 9)
+    expect(before.worst_cost).toBeGreaterThan(before.cost)
+    expect(server.requests).toHaveLength(0)
+    await json(...args)
+    expect(await json(...args, '--dry-run')).toMatchObject({ calls: 0, cached: 54, input_tokens: 0 })
+    // Of both orders one was asked.
+    expect(await json(...args, '--dry-run', '--both-orders')).toMatchObject({ calls: 54, cached: 54 })
+  }, 60_000)
+
   it('without a single judgement there is no win rate', async () => {
     server = await chatServer({ reply: () => 'I cannot say.' })
     const { code, err } = await evaluate(

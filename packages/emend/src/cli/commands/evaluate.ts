@@ -21,6 +21,7 @@ export function evaluateCommand(): Command {
     .option('--n <n>', 'with --model and --world: how many test prompts', positiveNumber, 805)
     .addOption(new Option('--judge <who>', 'who compares outputs').choices(['llm', 'reward', 'oracle']))
     .option('--both-orders', 'llm: ask in both orders; else the order is drawn by a hash of the instruction')
+    .option('--dry-run', 'llm: estimate tokens and price, and ask nothing')
     .option('--world <name>', 'the embedded world whose oracle judges: concierge')
     .option('--reward <dir>', 'a reward model: the judge, or what is evaluated on --preferences or --edits')
     .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
@@ -60,7 +61,11 @@ export function evaluateCommand(): Command {
         const { tellReward } = await import('../evaluation/reward.js')
         return tellReward(flags)
       }
-      const { tellGames } = await import('../evaluation/told.js')
+      const { tellForecast, tellGames } = await import('../evaluation/told.js')
+      if (flags.dryRun) {
+        const { dryRun } = await import('../evaluation/games.js')
+        return tellForecast(await dryRun(flags), flags.json)
+      }
       await tellGames(await gamesOf(flags), flags)
     })
 }

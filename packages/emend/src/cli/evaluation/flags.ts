@@ -13,6 +13,7 @@ export interface EvaluateFlags extends ChatModelOptions {
   n: number
   judge?: 'llm' | 'reward' | 'oracle'
   bothOrders?: boolean
+  dryRun?: boolean
   world?: string
   reward?: string
   tokenizer?: string

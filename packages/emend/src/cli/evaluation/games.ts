@@ -2,8 +2,8 @@
 import type { Prompt } from '@emend/edits'
 import { EmendError, UsageError } from '../../errors.js'
 import type { Annotation } from '../../evaluation/annotations.js'
-import type { Judge, Judging } from '../../evaluation/judges/index.js'
-import type { ModelOutput } from '../../evaluation/outputs.js'
+import type { Judge, Judging, JudgingForecast } from '../../evaluation/judges/index.js'
+import type { ModelOutput, OutputPair } from '../../evaluation/outputs.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { progress } from '../../progress.js'
 import type { CallSummary } from '../../providers/index.js'
@@ -43,6 +43,35 @@ export async function worldGames(flags: EvaluateFlags): Promise<Games> {
 
 /** Outputs on file, or a model's to the instructions of the reference, compared by the judge that was named. */
 export async function judgedGames(flags: EvaluateFlags): Promise<Games> {
+  const { pairs, unmatched } = await pairedOutputs(flags)
+  const { judgeOutputs } = await import('../../evaluation/judges/index.js')
+  const { judge, parallel, calls, close } = await openJudge(flags)
+  using _ = { [Symbol.dispose]: close }
+  const line = progress('judge', pairs.length, 'games')
+  const { judgements, ...judging } = await judgeOutputs(pairs, judge, {
+    ...{ parallel, signal: interruptSignal() },
+    onJudgement: done => line.update(done, note(calls?.().summary)),
+  })
+  line.finish(note(calls?.().summary))
+  return { annotations: judgements, judging, unmatched, ...(calls && { calls: calls() }) }
+}
+
+/** What a language model would be asked, and what it would cost. */
+export async function dryRun(flags: EvaluateFlags): Promise<JudgingForecast> {
+  if (flags.judge !== 'llm') throw new UsageError('--dry-run goes with --judge llm: other judges cost nothing')
+  const { pairs } = await pairedOutputs(flags)
+  const { forecastJudging } = await import('../../evaluation/judges/index.js')
+  const { caller, store } = await openCaller(flags)
+  using _ = store
+  const { maxTokens, seed = 0, bothOrders } = flags
+  const prices = pricesOf(flags)
+  return forecastJudging(pairs, caller, {
+    ...{ maxTokens, seed, order: bothOrders ? 'both' : seed },
+    ...(prices && { prices }),
+  })
+}
+
+async function pairedOutputs(flags: EvaluateFlags) {
   const { referenceOutputs, modelOutputs, model } = flags
   if (referenceOutputs === undefined)
     throw new UsageError('give --reference-outputs FILE, with which the outputs are compared')
@@ -50,7 +79,6 @@ export async function judgedGames(flags: EvaluateFlags): Promise<Games> {
   if ((modelOutputs === undefined) === (model === undefined))
     throw new UsageError('give either --model-outputs FILE or --model DIR')
   const { joinByInstruction, readOutputs } = await import('../../evaluation/outputs.js')
-  const { judgeOutputs } = await import('../../evaluation/judges/index.js')
   const reference = await readOutputs(referenceOutputs)
   const outputs = modelOutputs === undefined ? await generated(reference, flags) : await readOutputs(modelOutputs)
   const { pairs, onlyInA, onlyInB } = joinByInstruction(reference, outputs)
@@ -58,20 +86,9 @@ export async function judgedGames(flags: EvaluateFlags): Promise<Games> {
     throw new EmendError(
       `no instruction of ${modelOutputs} is one of ${referenceOutputs}; both must be to the same ones`,
     )
-  const { judge, parallel, calls, close } = await openJudge(flags)
-  using _ = { [Symbol.dispose]: close }
-  const line = progress('judge', pairs.length, 'games')
-  const { judgements, ...judging } = await judgeOutputs(
-    pairs.map(([reference, model]) => ({ instruction: reference.instruction, reference, model })),
-    judge,
-    { parallel, signal: interruptSignal(), onJudgement: done => line.update(done, note(calls?.().summary)) },
-  )
-  line.finish(note(calls?.().summary))
   return {
-    annotations: judgements,
-    judging,
+    pairs: pairs.map(([reference, model]): OutputPair => ({ instruction: reference.instruction, reference, model })),
     unmatched: { reference: onlyInA, model: onlyInB },
-    ...(calls && { calls: calls() }),
   }
 }
 

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { EmendError, UsageError } from '../../errors.js'
 import type { AnnotationComparison } from '../../evaluation/comparison.js'
-import type { OrderEffect } from '../../evaluation/judges/index.js'
+import type { JudgingForecast, OrderEffect } from '../../evaluation/judges/index.js'
 import type { LengthAdjusted } from '../../evaluation/length-adjusted.js'
 import type { Fact } from '../../evaluation/reports/index.js'
 import { formatWinRate, type WinRate } from '../../evaluation/winrate.js'
@@ -58,6 +58,17 @@ export async function tellGames(games: Games, flags: EvaluateFlags): Promise<voi
       ...lines.map(({ label, value }) => `${label}: ${value}`),
       ...(calls ? [describeCalls(calls.summary, calls.priced)] : []),
     ].join('\n'),
+  )
+}
+
+/** Prints what judging would ask. */
+export async function tellForecast(found: JudgingForecast, json: boolean | undefined): Promise<void> {
+  if (json) return printJson(found)
+  const { games, identical, calls, cached, input_tokens, output_tokens, cost, worst_cost } = found
+  const money =
+    cost === undefined ? 'give prices to see a cost' : `about ${cost.toFixed(4)}, at worst ${worst_cost!.toFixed(4)}`
+  await print(
+    `${games} games, ${identical} of equal outputs: ${calls} calls to make, ${cached} answered before; about ${input_tokens} tokens read, ${output_tokens} written (estimates); ${money}`,
   )
 }
 

@@ -1,4 +1,5 @@
 /** Judges: language models, reward models, and worlds that know. */
+export * from './forecast.js'
 export * from './judge.js'
 export * from './judging.js'
 export * from './llm.js'

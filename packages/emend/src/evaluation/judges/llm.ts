@@ -1,6 +1,6 @@
 /** A language model that judges: which of two responses answers the instruction better. */
 import { promptText } from '../../annotators/editor-prompt.js'
-import { ask, type ChatMessage, type ChatModel } from '../../providers/chat-model.js'
+import { ask, type ChatMessage, type ChatModel, type ChatOptions } from '../../providers/chat-model.js'
 import { section } from '../../providers/sections.js'
 import type { Preference } from '../winrate.js'
 import type { Game, Judge } from './judge.js'
@@ -40,12 +40,17 @@ export function readVerdict(answer: string): Preference {
   return verdict === 'a' ? 1 : verdict === 'b' ? 2 : verdict === 'tie' ? 1.5 : null
 }
 
+/** How it is asked: greedily. */
+export function judgeRequest({ maxTokens, seed }: LlmJudgeOptions): ChatOptions {
+  return { temperature: 0, ...(maxTokens !== undefined && { maxTokens }), ...(seed !== undefined && { seed }) }
+}
+
 /** A judge that is a chat model at temperature 0; its name carries the version of the prompt. */
 export function llmJudge(model: ChatModel, options: LlmJudgeOptions = {}): Judge {
   return {
     name: `${model.name}/${JUDGE_PROMPT}`,
     async compare(game) {
-      const { text } = await ask(model, judgeMessages(game), { temperature: 0, ...options })
+      const { text } = await ask(model, judgeMessages(game), judgeRequest(options))
       return { preference: readVerdict(text), raw: text }
     },
   }
