@@ -21,6 +21,7 @@ const THOUGHT = /^\s*<think>[\s\S]*?<\/think>/
  */
 export function readEditorReply(answer: string, draft: string): EditorReply {
   const said = answer.replace(THOUGHT, '')
+  if (QUESTION.test(said) && !QUESTION.test(draft)) return { chatty: 'it repeats the question' }
   const tag = finalTag(draft)
   const [before, ...opened] = said.split(`<${tag}>`)
   const [inside, ...closed] = (opened[0] ?? before!).split(`</${tag}>`)
@@ -37,7 +38,6 @@ export function readEditorReply(answer: string, draft: string): EditorReply {
     return { chatty: 'it stands in quotes' }
   if (wrapped(PREAMBLE)) return { chatty: 'it begins with a preamble' }
   if (wrapped(tagged ? POSTSCRIPT : TALK)) return { chatty: 'it explains itself' }
-  if (wrapped(QUESTION)) return { chatty: 'it repeats tags of the question' }
   if (text === '') return { final: '' }
   const lead = draft.slice(0, draft.length - draft.trimStart().length)
   return { final: lead + text + (was === '' ? '' : draft.slice(draft.trimEnd().length)) }

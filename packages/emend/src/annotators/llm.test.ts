@@ -88,7 +88,8 @@ describe('an answer', () => {
     ['It was sent.\n\nNote: I changed "were" to "was".', 'explains itself'],
     ['It was sent.\n\nI changed one word.', 'explains itself'],
     ['<final>It was sent.', 'not both there'],
-    ['<draft>\nIt was sent.\n</draft>', 'tags of the question'],
+    ['<draft>\nIt was sent.\n</draft>', 'repeats the question'],
+    ['<draft>\nx\n</draft>\n\nBetween <final> and </final>.', 'repeats the question'],
     ['<final>It was sent.</final>\nor\n<final>It is sent.</final>', 'more than one'],
     ['It was sent.</final>', 'not both there'],
     ['</final>It was sent.<final>', 'not both there'],
@@ -212,11 +213,8 @@ it("Concierge's editor gives the same labels behind a chat as it does itself", a
     }
     const labels = (final: string) =>
       labelTokens(diffTexts(draft, final) as readonly EditOp[], splitWords(draft), splitWords(final))
-    if ('rejected' in chat) expect(chat.failing).toBe('shares-too-little')
-    else {
-      expect(labels(chat.final)).toEqual(labels(own.final))
-      changed++
-    }
+    expect(labels((chat as { final: string }).final)).toEqual(labels(own.final))
+    changed++
   }
   expect(changed).toBeGreaterThan(100)
 })

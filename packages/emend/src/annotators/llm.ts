@@ -7,7 +7,7 @@ import { askAgain, EDITOR_PROMPT, editorMessages, finalTag } from './editor-prom
 import { readEditorReply } from './editor-reply.js'
 
 export interface LlmEditorOptions {
-  /** Highest edit ratio over words; default 0.4. */
+  /** Highest edit ratio over words; default 0.4; 1 holds nothing back. */
   readonly budget?: number
   /** How often it is asked once more after an answer that cannot be used; default 2. */
   readonly again?: number
@@ -53,13 +53,19 @@ export function llmEditor(model: ChatModel, options: LlmEditorOptions = {}): Ann
   }
 }
 
+/** Least share of the characters that an edit keeps, however large its budget, unless all may go. */
+const MIN_SHARED = 0.2
+
 function examine(answer: string, finish: ChatFinish, { draft }: Draft, budget: number): Edited {
   const fail = (failing: Failing, rejected: string) => ({ failing, rejected })
   if (finish === 'length') return fail('truncated', 'the answer was cut off by its length')
   if (finish === 'filtered') return fail('filtered', "the provider's filter cut the answer off")
   const reply = readEditorReply(answer, draft)
   if ('chatty' in reply) return fail('chatty', reply.chatty)
-  const { flags, reasons } = checkEdit({ draft, final: reply.final }, { maxRatio: budget })
+  const { flags, reasons } = checkEdit(
+    { draft, final: reply.final },
+    { maxRatio: budget, minShared: Math.min(MIN_SHARED, 1 - budget) },
+  )
   return flags[0] ? fail(flags[0], reasons[0]!) : reply
 }
 
