@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { CallError } from './call-error.js'
 import { CallStore } from './call-store.js'
 import { Caller, type CallerOptions } from './caller.js'
 import { ask, type ChatMessage, type ChatModel } from './chat-model.js'
@@ -194,6 +196,46 @@ describe('money', () => {
       /spending cap of 0\.04 leaves no room: 0\.0268 is spent .* may cost 0\.0133/,
     )
   })
+
+  it('holds the cap whatever happens to the calls, in any order', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom('answer', 'answer without usage', 'charged', 'free'), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 100, max: 3000 }),
+        fc.integer({ min: 1, max: 5 }),
+        async (fates, capTokens, concurrency) => {
+          let asked = 0
+          let charged = 0
+          const answered: string[] = []
+          const model: ChatModel = {
+            name: 'm',
+            async *chat([turn], o) {
+              const n = asked++
+              expect(caller.summary().spent).toBeLessThanOrEqual(cap + 1e-12)
+              await new Promise(setImmediate)
+              const fate = fates[n % fates.length]!
+              // As much as can be: 3 bytes and what stands around them, and every token that was allowed.
+              if (fate !== 'free') charged += fate === 'answer' ? (n % 50) + 10 : 133
+              if (!fate.startsWith('answer'))
+                throw new CallError('server error', 'm: no', { charged: fate === 'charged', retryAfter: 1 })
+              answered.push(turn!.content)
+              yield 'yes'
+              o?.onEnd?.({ finish: 'stop', ...(fate === 'answer' && { usage: { input: 10, output: n % 50 } }) })
+            },
+          }
+          const cap = capTokens * 1e-4
+          const caller = new Caller(model, { prices, cap, maxTokens: 50, concurrency, retries: 2 })
+          const ends = await Promise.allSettled(Array.from({ length: 30 }, (_, i) => ask(caller, say(String(100 + i)))))
+          const { spent, open } = caller.summary()
+          expect(new Set(answered).size).toBe(answered.length)
+          expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(answered.length)
+          expect(spent).toBeCloseTo(charged * 1e-4, 12)
+          expect(spent).toBeLessThanOrEqual(cap + 1e-12)
+          expect(open).toBe(0)
+        },
+      ),
+      { numRuns: 40 },
+    ))
 
   it('of a process that died in the middle of a call stays counted at its worst', () => {
     const path = join(folder, 'died.db')
