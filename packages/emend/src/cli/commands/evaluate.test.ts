@@ -128,15 +128,30 @@ describe('emend evaluate --annotations', () => {
       1,
       'FOLDER/two.json:1: output: missing: the record has instruction, output_1, output_2, generator_1, generator_2, annotator, preference; name the columns if they are called otherwise',
     ],
+    [
+      ['--annotations', 'FOLDER/none.json', '--leaderboard', 'FOLDER/two.json'],
+      1,
+      'FOLDER/two.json: not a leaderboard: ',
+    ],
+    [
+      ['--annotations', 'FOLDER/one.json', '--report', 'FOLDER'],
+      1,
+      'FOLDER: cannot be written: EISDIR: illegal operation on a directory, rename ',
+    ],
     [['--preferences', 'FOLDER/outputs.json'], 2, 'give --reward DIR, a reward model as `emend reward` writes it'],
     [['--model', 'x', '--world', 'mars'], 2, '--world: got mars, expected concierge'],
   ] as const)('%j ends in one line', async (args, status, message) => {
+    file('one.json', [annotation('p', 2)])
     file('bad.json', [annotation('p', 3)])
     file('two.json', [annotation('p', 2), annotation('q', 2, 'old')])
     file('outputs.json', [{ instruction: 'p', output: 'x', generator: 'g' }])
     file('others.json', [{ instruction: 'other', output: 'x', generator: 'g' }])
     const { code, err } = await evaluate(...args.map(arg => arg.replace('FOLDER', folder)))
-    expect([code, err]).toEqual([status, `emend: ${message.replaceAll('FOLDER', folder)}\n`])
+    expect(err.split('\n')).toHaveLength(2)
+    expect([code, err.slice(0, -1)]).toEqual([
+      status,
+      expect.stringContaining(`emend: ${message.replaceAll('FOLDER', folder)}`),
+    ])
   })
 })
 

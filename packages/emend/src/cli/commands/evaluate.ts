@@ -66,7 +66,7 @@ export function evaluateCommand(): Command {
         const { dryRun } = await import('../evaluation/games.js')
         return tellForecast(await dryRun(flags), flags.json)
       }
-      await tellGames(await gamesOf(flags), flags)
+      await tellGames(() => gamesOf(flags), flags)
     })
 }
 

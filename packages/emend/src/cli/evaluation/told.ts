@@ -1,47 +1,56 @@
 /** What `emend evaluate` says of judged games, and what it writes. */
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { EmendError, UsageError } from '../../errors.js'
+import { EmendError, oneLine, UsageError } from '../../errors.js'
 import type { AnnotationComparison } from '../../evaluation/comparison.js'
 import type { JudgingForecast, OrderEffect } from '../../evaluation/judges/index.js'
 import type { LengthAdjusted } from '../../evaluation/length-adjusted.js'
 import type { Fact } from '../../evaluation/reports/index.js'
 import { formatWinRate, type WinRate } from '../../evaluation/winrate.js'
+import { writeAtomically } from '../../pipeline/atomic-file.js'
 import { describeCalls } from '../chat-model.js'
 import { print, printJson } from '../output.js'
 import type { EvaluateFlags } from './flags.js'
 import type { Games } from './games.js'
 
-/** Writes the files that were asked for, then prints the figures. A judging that was stopped ends with a status of its own. */
-export async function tellGames(games: Games, flags: EvaluateFlags): Promise<void> {
-  const { annotatedWinRate, compareAnnotations, lengthAdjusted, readAnnotations, updateLeaderboard, writeAnnotations } =
-    await import('../../evaluation/index.js')
+/**
+ * Plays the games, writes the files that were asked for, then prints the figures. Files that are to be read are read first, so that
+ * nothing is judged in vain. A judging that was stopped ends with a status of its own.
+ */
+export async function tellGames(play: () => Promise<Games>, flags: EvaluateFlags): Promise<void> {
+  const {
+    annotatedWinRate,
+    compareAnnotations,
+    lengthAdjusted,
+    readAnnotations,
+    readLeaderboard,
+    updateLeaderboard,
+    writeAnnotations,
+  } = await import('../../evaluation/index.js')
+  const against = flags.against === undefined ? undefined : await readAnnotations(flags.against)
+  if (flags.leaderboard !== undefined && existsSync(flags.leaderboard)) readLeaderboard(flags.leaderboard)
+  const games = await play()
   const { annotations, judging, unmatched, calls } = games
-  if (flags.annotationsOut !== undefined) writeAnnotations(flags.annotationsOut, annotations)
+  written(flags.annotationsOut, path => writeAnnotations(path, annotations))
   if (judging?.stopped !== undefined) process.exitCode = judging.stopped === 'interrupted' ? 130 : 1
   if (annotations.every(({ preference }) => preference === null)) throw noJudgement(games)
   const row = annotatedWinRate(annotations)
   const adjusted = lengthAdjusted(annotations)
-  const against = flags.against === undefined ? undefined : await readAnnotations(flags.against)
   const comparison = against && compareAnnotations(annotations, against)
-  if (flags.leaderboard !== undefined) {
+  written(flags.leaderboard, path => {
     if (judging?.stopped !== undefined)
-      throw new EmendError(`${flags.leaderboard}: not written, since the judging was stopped: ${judging.stopped}`)
-    updateLeaderboard(flags.leaderboard, modelName(games, flags), row)
-  }
+      throw new EmendError(`${path}: not written, since the judging was stopped: ${judging.stopped}`)
+    updateLeaderboard(path, modelName(games, flags), row)
+  })
   const judges = [...new Set(annotations.flatMap(({ annotator }) => annotator ?? []))]
   const lines = describe({ row, adjusted, comparison, judges }, games, flags)
-  if (flags.report !== undefined) {
-    const [{ renderGames }, { writeAtomically }] = await Promise.all([
-      import('../../evaluation/reports/index.js'),
-      import('../../pipeline/atomic-file.js'),
-    ])
+  const { renderGames } = await import('../../evaluation/reports/index.js')
+  written(flags.report, path => {
     const title = `${annotations[0]!.generator_2 ?? 'model'} against ${annotations[0]!.generator_1 ?? 'reference'}`
     const createdAt = new Date().toISOString().slice(0, 16).replace('T', ' ')
-    writeAtomically(
-      flags.report,
-      renderGames({ title, createdAt, facts: lines, annotations, ...(against && { against }) }),
-    )
-  }
+    const page = renderGames({ title, createdAt, facts: lines, annotations, ...(against && { against }) })
+    writeAtomically(path, page)
+  })
   if (flags.json)
     return printJson({
       ...row,
@@ -59,6 +68,17 @@ export async function tellGames(games: Games, flags: EvaluateFlags): Promise<voi
       ...(calls ? [describeCalls(calls.summary, calls.priced)] : []),
     ].join('\n'),
   )
+}
+
+/** Writes a file if it was asked for. @throws EmendError of one line where the system refuses it */
+function written(path: string | undefined, write: (path: string) => void): void {
+  if (path === undefined) return
+  try {
+    write(path)
+  } catch (error) {
+    if (error instanceof EmendError) throw error
+    throw new EmendError(`${path}: cannot be written: ${oneLine(error)}`, { cause: error })
+  }
 }
 
 /** Prints what judging would ask. */
