@@ -48,10 +48,10 @@ export async function tellReward(flags: EvaluateFlags): Promise<void> {
   const percent = (share: number) => (100 * share).toFixed(1)
   const lines = [
     `accuracy: ${percent(metrics.accuracy.accuracy)} (95 % interval ${metrics.accuracy.interval.map(percent).join(' to ')}, n = ${metrics.n}); margin ${metrics.margin.toFixed(3)}`,
-    `length alone (the longer response): ${percent(longer.accuracy)}`,
+    `length alone: ${percent(longer.accuracy)} by preferring the longer response, ${percent(1 - longer.accuracy)} the shorter`,
     ...[...subsets].map(
       ([name, { accuracy, interval, n, longer }]) =>
-        `  ${visible(name)}: ${percent(accuracy)} (${interval.map(percent).join(' to ')}, n = ${n}); length alone ${percent(longer)}`,
+        `  ${visible(name)}: ${percent(accuracy)} (${interval.map(percent).join(' to ')}, n = ${n}); longer ${percent(longer)}, shorter ${percent(1 - longer)}`,
     ),
     ...(subset_mean === undefined ? [] : [`mean over ${subsets.size} subsets: ${percent(subset_mean)}`]),
     ...localisation(metrics),

@@ -176,6 +176,12 @@ describe('judging', () => {
     },
   )
 
+  it('leaves out the calls that Ctrl-C cut off', async () => {
+    const error = new CallError('stopped', 'stopped', { charged: true })
+    const { judgements, failed, stopped } = await judgeOutputs(games, failing(error))
+    expect([judgements.length, failed, stopped]).toEqual([1, {}, 'interrupted'])
+  })
+
   it('hands on what is no failure of a provider', async () => {
     await expect(judgeOutputs(games, failing(new Error('a bug')))).rejects.toThrow('a bug')
   })

@@ -84,6 +84,10 @@ export async function judgeOutputs(
         stopped ??= error.message
         return undefined
       }
+      if (error instanceof CallError && error.failure === 'stopped') {
+        stopped ??= 'interrupted'
+        return undefined
+      }
       if (!(error instanceof CallError)) {
         stopped ??= 'an error'
         throw error
