@@ -1,6 +1,7 @@
 /** The served model as one that answers chats: how it guards itself. Its samples join those of the requests in the one engine. */
 import { CallError } from '../providers/call-error.js'
 import type { ChatModel } from '../providers/chat-model.js'
+import { ApiError } from './api-error.js'
 import type { ServedModel } from './served-model.js'
 
 /** What may wait for whoever asks, in tokens: more than any answer to a guard. */
@@ -13,7 +14,9 @@ export function servedChat({ id, tokenizer, encodeChat, compute }: ServedModel):
   return {
     name: `served:${id}`,
     async *chat(messages, { maxTokens = 1024, temperature = 1, seed = 0, signal, prefill, onEnd } = {}) {
-      const ids = await encodeChat(messages)
+      const ids = await encodeChat(messages).catch((error: unknown) => {
+        throw error instanceof ApiError ? refused(error.message) : error
+      })
       const begun = prefill ? (await tokenizer.encode(prefill, { continued: true })).ids : []
       const prompt = Int32Array.from([...ids, ...begun])
       const { context } = compute.ready
