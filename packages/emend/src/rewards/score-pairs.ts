@@ -1,13 +1,8 @@
 /** What a reward model, and the baselines it must beat, say of held-out pairs. */
 import type { Pair } from '../algorithms/pairs.js'
 import { responseLogprobs } from '../algorithms/sft.js'
-import {
-  lengthAccuracy,
-  lengthDirection,
-  logprobAccuracy,
-  type PairAccuracy,
-  type ScoredPair,
-} from '../evaluation/index.js'
+import { lengthAccuracy, lengthDirection, logprobAccuracy, type PairAccuracy } from '../evaluation/pair-accuracy.js'
+import type { ScoredPair } from '../evaluation/reward-metrics.js'
 import type { Decoder } from '../models/index.js'
 import type { Read, RewardModel } from './reward-model.js'
 

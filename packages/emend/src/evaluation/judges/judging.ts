@@ -101,9 +101,10 @@ export async function judgeOutputs(
 
   const inHand = pLimit(parallel)
   const judged = await Promise.all(pairs.map(pair => inHand(work, pair)))
-  if (signal?.aborted) stopped ??= 'interrupted'
+  const judgements = judged.filter(one => one !== undefined)
+  if (signal?.aborted && judgements.length < pairs.length) stopped ??= 'interrupted'
   return {
-    judgements: judged.filter(one => one !== undefined),
+    judgements,
     identical,
     failed,
     ...(asked.length > 0 && { order: orderEffect(asked) }),
