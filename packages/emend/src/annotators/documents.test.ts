@@ -17,19 +17,40 @@ import { readEditorMessages } from './editor-prompt.js'
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const page = (path: string) => readFileSync(join(root, path), 'utf8')
 
+/** The option names of a command, and those that all have. */
+const optionsOf = (program: Command, name: string | undefined) =>
+  [...(program.commands.find(each => each.name() === name)?.options ?? []), ...program.options].map(({ long }) => long)
+
+/** Options on a command line that its command does not have. */
+function strange(program: Command, words: readonly string[]): string[] {
+  const known = optionsOf(program, words[0])
+  return words.filter(word => word.startsWith('--') && !known.includes(word))
+}
+
+it('the examples of `emend annotate --help` have options that there are', () => {
+  const program = buildProgram(commands())
+  const annotate = program.commands.find(each => each.name() === 'annotate')!
+  let help = ''
+  annotate.configureOutput({
+    writeOut: text => {
+      help += text
+    },
+  })
+  annotate.outputHelp()
+  const lines = [...help.matchAll(/^ {2}\$ emend (.*)$/gm)].map(([, line]) => line!.split(' '))
+  expect(lines).toHaveLength(4)
+  expect(lines.flatMap(words => strange(program, words))).toEqual([])
+})
+
 describe.each(['docs/annotators.md', 'packages/emend/README.md'])('%s', path => {
   const program = buildProgram(commands())
   const lines = [...page(path).matchAll(/^npx emend (.*?)(?: {2,}.*)?$/gm)].map(([, line]) => line!.split(' '))
-  const optionsOf = (command: Command | undefined) => [...(command?.options ?? []), ...program.options].map(o => o.long)
-
   it.each(lines.filter(([name]) => !name!.startsWith('-')))('names options that there are: emend %s', (...line) => {
-    const command = program.commands.find(each => each.name() === line[0])
-    const given = line.filter(word => word.startsWith('--'))
-    expect(given.filter(option => !optionsOf(command).includes(option))).toEqual([])
+    expect(strange(program, line)).toEqual([])
   })
 
   it('speaks of options that some command has', () => {
-    const all = program.commands.flatMap(optionsOf)
+    const all = program.commands.flatMap(each => optionsOf(program, each.name()))
     const spoken = [...page(path).matchAll(/`(--[a-z-]+)[^`]*`/g)].map(([, option]) => option!)
     expect(spoken.filter(option => !all.includes(option))).toEqual([])
   })
