@@ -21,8 +21,9 @@ export interface GamesReport {
 
 const STYLE = `
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 4px 24px } .side { min-width: 0; margin-top: 10px }
-.side .text { line-height: 1.5; max-height: 40em; overflow: auto } .outcome { font-weight: 600 } .outcome.won { color: rgb(var(--green)) } .outcome.lost { color: rgb(var(--red)) }
-input { font: inherit; font-size: 14px; color: inherit; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px }`
+.side .text { line-height: 1.5; max-height: 40em; overflow: auto } .outcome { font-weight: 600 } .outcome.won { color: color-mix(in srgb, rgb(var(--green)) 75%, var(--ink)) } .outcome.lost { color: color-mix(in srgb, rgb(var(--red)) 75%, var(--ink)) }
+.controls label { max-width: 100% } select { max-width: 100% } .card header > *, dd, h1 { overflow-wrap: anywhere; min-width: 0 }
+input { max-width: 100%; font: inherit; font-size: 14px; color: inherit; background: var(--panel); border: 1px solid var(--rule); border-radius: 6px; padding: 4px 10px }`
 
 /**
  * Renders the page. It makes no request (its content security policy forbids any) and runs no script but its own: whatever stands
