@@ -326,7 +326,8 @@ describe('emend evaluate --reward', () => {
     const right = []
     for (const { prompt, chosen, rejected } of rows)
       right.push(Number((await score(prompt, chosen)).sequence > (await score(prompt, rejected)).sequence))
-    expect(found.n).toBe(3) // the third has nothing to prefer
+    // The third has nothing to prefer.
+    expect(found).toMatchObject({ n: 3, set_aside: 1 })
     expect(found.accuracy).toBeCloseTo((right[0]! + right[1]! + right[3]!) / 3, 12)
     expect(Object.keys(found.subsets)).toEqual(['a', 'b'])
     expect(found.subsets.a).toMatchObject({ n: 2, accuracy: (right[0]! + right[3]!) / 2 })

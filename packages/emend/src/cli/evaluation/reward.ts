@@ -36,17 +36,20 @@ export async function tellReward(flags: EvaluateFlags): Promise<void> {
     decoder: { config },
   })
   if (pairs.length === 0) throw new EmendError(`${file}: no pairs; expected at least one record`)
-  const names = flags.subset === undefined ? undefined : await subsetNames(flags, flags.subset)
+  const { readEdits, readPreferences } = await import('../../index.js')
+  const { lines, report } = await (flags.edits === undefined ? readPreferences(file) : readEdits(file))
+  const names = flags.subset === undefined ? undefined : await subsetNames(file, lines, flags.subset)
   const { metrics, longer, subsets, subset_mean } = evaluateReward(reward, pairs, names)
   if (flags.json)
     return printJson({
       n: metrics.n,
+      set_aside: report.setAside.length,
       ...flatRewardMetrics(metrics),
       longer_accuracy: longer.accuracy,
       ...(names && { subset_mean, subsets: Object.fromEntries(subsets) }),
     })
   const percent = (share: number) => (100 * share).toFixed(1)
-  const lines = [
+  const told = [
     `accuracy: ${percent(metrics.accuracy.accuracy)} (95 % interval ${metrics.accuracy.interval.map(percent).join(' to ')}, n = ${metrics.n}); margin ${metrics.margin.toFixed(3)}`,
     `length alone: ${percent(longer.accuracy)} by preferring the longer response, ${percent(1 - longer.accuracy)} the shorter`,
     ...[...subsets].map(
@@ -55,30 +58,35 @@ export async function tellReward(flags: EvaluateFlags): Promise<void> {
     ),
     ...(subset_mean === undefined ? [] : [`mean over ${subsets.size} subsets: ${percent(subset_mean)}`]),
     ...localisation(metrics),
+    ...(report.setAside.length > 0 ? [`set aside: ${setAside(report.setAside)}`] : []),
   ]
-  await print(lines.join('\n'))
+  await print(told.join('\n'))
+}
+
+/** How many records were not kept, by why. */
+function setAside(records: readonly { readonly why: string }[]): string {
+  const counts = new Map<string, number>()
+  for (const { why } of records) counts.set(why, (counts.get(why) ?? 0) + 1)
+  return [...counts].map(([why, n]) => `${n} ${why}`).join(', ')
 }
 
 type Metrics = ReturnType<typeof import('../../evaluation/reward-metrics.js').rewardMetrics>
 
 function localisation({ auroc_deleted, auroc_inserted, suffix_leakage }: Metrics): string[] {
   if (!auroc_deleted || !auroc_inserted) return []
-  const told = (name: string, { per_text, pooled, texts_with_both }: typeof auroc_deleted) =>
+  const line = (name: string, { per_text, pooled, texts_with_both }: typeof auroc_deleted) =>
     `AUROC of ${name} tokens: ${per_text.toFixed(3)} within a text (${texts_with_both} texts), ${pooled.toFixed(3)} pooled`
   return [
-    told('deleted', auroc_deleted),
-    told('inserted', auroc_inserted),
+    line('deleted', auroc_deleted),
+    line('inserted', auroc_inserted),
     ...(suffix_leakage ? [`suffix leakage: ${suffix_leakage.mean.toFixed(3)}`] : []),
   ]
 }
 
-/** The value of a column for every pair, in the order in which pairs are read. */
-async function subsetNames(flags: EvaluateFlags, column: string): Promise<string[]> {
-  const { readEdits, readPreferences } = await import('../../index.js')
+/** The value of a column in the records of some lines. */
+async function subsetNames(file: string, lines: readonly number[], column: string): Promise<string[]> {
   const { asRecord, presentField, wrong } = await import('../../data/fields.js')
   const { readRecords } = await import('../../data/jsonl.js')
-  const file = pairFile(flags)
-  const { lines } = await (flags.edits === undefined ? readPreferences(file) : readEdits(file))
   const wanted = new Set(lines)
   const names: string[] = []
   for await (const row of readRecords(file)) {
