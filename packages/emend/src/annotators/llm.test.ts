@@ -53,7 +53,7 @@ describe('sections', () => {
       'final',
     )
     expect(readEditorReply('<final>'.repeat(1_000_000), 'x')).toHaveProperty('chatty')
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(20_000)
   })
 
   it('turns of a chat stand under their roles', () => {

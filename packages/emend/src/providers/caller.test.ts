@@ -27,7 +27,7 @@ const say = (content: string): ChatMessage[] => [{ role: 'user', content }]
 const remote = () => remoteModel({ provider: 'openai-compatible', model: 'm', baseUrl: server.url, apiKey: 'key' })
 async function caller(serve: Partial<ChatServerOptions>, options: CallerOptions = {}) {
   server = await chatServer({ reply: ({ messages }) => `you said ${messages.at(-1)!.content}`, ...serve })
-  return new Caller(await remote(), { backoff: 1, timeout: 400, ...options })
+  return new Caller(await remote(), { backoff: 1, timeout: 30_000, ...options })
 }
 
 describe('one call', () => {
@@ -52,7 +52,10 @@ describe('one call', () => {
     ['error event', 'broken'],
   ]
   it.each(faults)('%s is tried again, and counted as %s', async (fault, kind) => {
-    const model = await caller({ fault: n => (n < 2 ? fault : undefined) })
+    const model = await caller(
+      { fault: n => (n < 2 ? fault : undefined) },
+      fault === 'silence' ? { timeout: 1000 } : {},
+    )
     expect((await ask(model, say('x'))).text).toBe('you said x')
     const { failures, attempts, answered, given_up } = model.summary()
     expect([attempts, answered, given_up]).toEqual([3, 1, 0])
@@ -234,7 +237,7 @@ describe('money', () => {
           expect(open).toBe(0)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 25 },
     ))
 
   it('of a process that died in the middle of a call stays counted at its worst', () => {
@@ -345,7 +348,7 @@ it('waits as long as it is asked to, and gives up where that is too long', async
 it('once it is to stop, what is under way is answered, and nothing else is asked', async () => {
   const stop = new AbortController()
   const model = await caller(
-    { delay: 100, fault: n => (n === 1 ? '500' : undefined) },
+    { delay: 1000, fault: n => (n === 1 ? '500' : undefined) },
     { concurrency: 2, stop: stop.signal, backoff: 60_000, requestsPerMinute: 60_000 },
   )
   const asked = ['under way', 'failed, and waiting', 'not begun'].map(text => ask(model, say(text)))

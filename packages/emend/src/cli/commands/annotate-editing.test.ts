@@ -23,7 +23,7 @@ const annotate = (...args: string[]) => desk.annotate(server.url, ...args)
 describe('emend annotate --by llm', () => {
   it('Ctrl-C lets what is under way come to its end, and the next run asks for nothing twice', async () => {
     server = await chatServer({ reply, delay: 200, fault: n => (n === 1 ? '500' : undefined) })
-    await desk.fill(16)
+    await desk.fill(24)
     // The request that failed would wait for a minute; Ctrl-C does not.
     const args = ['--concurrency', '4', '--backoff', '60']
     const { child, ended } = annotate(...args)
@@ -34,10 +34,10 @@ describe('emend annotate --by llm', () => {
     const report = JSON.parse(out)
     expect(report).toMatchObject({ stopped: 'interrupted', failed: { stopped: 1 }, calls: { open: 0, spent: 0 } })
     expect(report.edited).toBe(server.requests.length - 1)
-    expect(report.edited).toBeLessThan(16)
+    expect(report.edited).toBeLessThan(24)
     const next = JSON.parse((await annotate(...args).ended).out)
-    expect(next).toMatchObject({ edited: 16 - report.edited })
-    expect([...server.answered.values()]).toEqual(new Array(16).fill(1))
+    expect(next).toMatchObject({ edited: 24 - report.edited })
+    expect([...server.answered.values()]).toEqual(new Array(24).fill(1))
   }, 60_000)
 
   it('two at once: the second is told that the first is at work', async () => {

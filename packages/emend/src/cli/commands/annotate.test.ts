@@ -70,7 +70,7 @@ describe('emend annotate --by llm', () => {
       expect(edit.final).toBe(edit.draft.replace('were', 'was'))
       expect(edit.by).toEqual({ kind: 'model', name: 'openai-compatible:m', version: 'minimal-edit-1' })
     }
-  }, 180_000)
+  }, 300_000)
 
   it('stops at the cap, and goes on from there once it is raised', async () => {
     server = await chatServer({ reply })
