@@ -64,8 +64,9 @@ describe('quantile', () => {
           number,
           number,
         ]
-        expect(low).toBe(Math.min(...xs) + 0)
-        expect(high).toBe(Math.max(...xs) + 0)
+        // + 0 makes 0 of −0.
+        expect(low + 0).toBe(Math.min(...xs) + 0)
+        expect(high + 0).toBe(Math.max(...xs) + 0)
         expect(a).toBeLessThanOrEqual(b + 1e-9)
       }),
     )
