@@ -2,7 +2,7 @@
 
 import { DataError } from '../errors.js'
 import { jsonFault } from './json-fault.js'
-import { type BrokenLine, type OnShare, readLines } from './lines.js'
+import { type BrokenLine, type OnShare, readLineBatches, readLines } from './lines.js'
 
 /** One value and the line it stands on, counted from 1; in a JSON array its number in the array. */
 export interface JsonLine {
@@ -23,10 +23,11 @@ export async function* readJsonl(path: string): AsyncGenerator<JsonLine> {
 
 /** As {@link readJsonl}, but a broken line is handed over with its error, so that the caller may set it aside and go on. */
 export async function* readJsonLines(path: string, onShare?: OnShare): AsyncGenerator<JsonLine | BrokenLine> {
-  for await (const item of readLines(path, onShare)) {
-    if ('error' in item) yield item
-    else if (item.text.trim() !== '') yield parseLine(item.text, path, item.line)
-  }
+  for await (const lines of readLineBatches(path, onShare))
+    for (const item of lines) {
+      if ('error' in item) yield item
+      else if (item.text.trim() !== '') yield parseLine(item.text, path, item.line)
+    }
 }
 
 /**

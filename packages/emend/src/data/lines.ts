@@ -33,6 +33,11 @@ const CHUNK = 1 << 17
  * @throws DataError where the file cannot be read or unpacked
  */
 export async function* readLines(path: string, onShare?: OnShare): AsyncGenerator<TextLine | BrokenLine> {
+  for await (const lines of readLineBatches(path, onShare)) yield* lines
+}
+
+/** As {@link readLines}, the lines of a stretch of the file at a time: to wait for each would take longer than to read it. */
+export async function* readLineBatches(path: string, onShare?: OnShare): AsyncGenerator<(TextLine | BrokenLine)[]> {
   // ignoreBOM keeps the mark, wrongly named as the option is; a line in the middle may start with U+FEFF and keep it.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const decode = (bytes: Uint8Array | string, line: number): TextLine | BrokenLine => {
@@ -58,9 +63,9 @@ export async function* readLines(path: string, onShare?: OnShare): AsyncGenerato
     pending = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : []
     // Many lines are decoded at once; one by one only where one of them is broken.
     const lines = isUtf8(whole) ? whole.toString('utf8').split('\n') : linesOf(whole)
-    for (const text of lines) yield decode(text, ++line)
+    yield Array.from<string | Buffer, TextLine | BrokenLine>(lines, text => decode(text, ++line))
   }
-  if (pending.length > 0) yield decode(Buffer.concat(pending), ++line)
+  if (pending.length > 0) yield [decode(Buffer.concat(pending), ++line)]
 }
 
 function* linesOf(bytes: Buffer): Generator<Buffer> {

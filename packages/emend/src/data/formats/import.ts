@@ -1,13 +1,13 @@
 /** A file of any format → a store: streamed, idempotent, nothing set aside unsaid. */
 
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, type WriteStream } from 'node:fs'
+import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
-import { finished } from 'node:stream/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { DataError, Interrupted } from '../../errors.js'
+import { DataError, EmendError, Interrupted } from '../../errors.js'
 import { asRecord } from '../fields.js'
-import { BulkWriter, type Placed } from '../store/bulk.js'
+import { BulkWriter } from '../store/bulk.js'
+import { BulkRows, type Placed } from '../store/bulk-rows.js'
 import { storeId } from '../store/identity.js'
 import type { NewItem } from '../store/items.js'
 import type { Redact } from '../store/redact.js'
@@ -65,7 +65,7 @@ export interface ImportedAs {
 const PACE = 1000
 
 /** Entries a transaction: large enough to be quick, small enough that others get their turn and memory stays flat. */
-const BATCH = { entries: 20_000, characters: 1 << 24 }
+const BATCH = { entries: 10_000, characters: 1 << 23 }
 
 /**
  * Imports a file. Importing it again, or again after it was cut short, changes nothing; a record that stands twice in a file is
@@ -79,7 +79,8 @@ export async function importFile(store: Store, file: string, options: ImportOpti
   const { shape, rows } = await openRows(file, now => {
     share = now
   })
-  const { first, all } = await peeked(rows)
+  const iterator = rows[Symbol.asyncIterator]()
+  const first = await taken(iterator, LOOKED_AT)
   const named = options.format ? formatOf(options.format) : columns && formatWithColumns(columns)
   const format = named ?? detectFormat(first, file)
   if (!format.read) throw new DataError(`${format.name} is only written, not read`, { file })
@@ -91,37 +92,45 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     ...{ file, format: format.name, read: 0, added: 0, known: 0, rejected: 0, setAside: {}, repaired: 0, queued: 0 },
   }
   const rejects = new Rejects(options.rejects ?? `${file}.rejects.jsonl`)
-  let batch: Placed[] = []
+  const batch = new BulkRows()
+  const items: NewItem[] = []
   let characters = 0
   const flush = async () => {
-    const { added, known } = writer.write(batch)
+    const { added, known } = writer.write(batch.take())
     report.added += added
     report.known += known
-    if (options.queue) report.queued += (await store.addItems(batch.flatMap(placed => itemsOf(placed.entry)))).added
-    batch = []
     characters = 0
+    if (items.length > 0) report.queued += (await store.addItems(items.splice(0))).added
+  }
+  const take = (row: Row) => {
+    report.read++
+    let value: unknown
+    try {
+      if ('error' in row) throw row.error
+      const record = asRecord(row.value, file, row.line)
+      const fields = mended(redact ? redact(record.fields) : record.fields, report)
+      value = fields
+      const read = fields
+        ? format.read!(fields === record.fields ? record : { ...record, fields }, options)
+        : 'redacted'
+      if (typeof read === 'string') report.setAside[read] = (report.setAside[read] ?? 0) + 1
+      else
+        for (const placed of placedOf(format, read, row.line, fields!, options)) {
+          batch.add(placed)
+          characters += sizeOf(placed.entry)
+          if (options.queue) items.push(...itemsOf(placed.entry))
+        }
+    } catch (error) {
+      if (onBad === 'stop' || !(error instanceof DataError)) throw error
+      report.rejected++
+      rejects.add({ file, line: row.line, error: error.message, ...(value !== undefined && { record: value }) })
+    }
   }
   try {
-    for await (const row of all) {
-      report.read++
-      let value: unknown
-      try {
-        if ('error' in row) throw row.error
-        const record = asRecord(row.value, file, row.line)
-        const fields = mended(redact ? redact(record.fields) : record.fields, report)
-        value = fields
-        const read = fields ? format.read({ ...record, fields }, options) : 'redacted'
-        if (typeof read === 'string') report.setAside[read] = (report.setAside[read] ?? 0) + 1
-        else
-          for (const placed of placedOf(format, read, row.line, fields!, options)) {
-            batch.push(placed)
-            characters += sizeOf(placed.entry)
-          }
-      } catch (error) {
-        if (onBad === 'stop' || !(error instanceof DataError)) throw error
-        report.rejected++
-        await rejects.add({ file, line: row.line, error: error.message, ...(value !== undefined && { record: value }) })
-      }
+    for (;;) {
+      const next = report.read < first.length ? { value: first[report.read]! } : await iterator.next()
+      if (next.done) break
+      take(next.value)
       if (batch.length >= BATCH.entries || characters > BATCH.characters) await flush()
       if (report.read % PACE > 0) continue
       options.onProgress?.(report.read, share)
@@ -129,30 +138,26 @@ export async function importFile(store: Store, file: string, options: ImportOpti
       await flush()
       throw new Interrupted('stopped; what was read is stored, run the same command to go on')
     }
+    await flush()
   } catch (error) {
     if (error instanceof DataError) await flush()
     throw error
   } finally {
-    await rejects.close()
+    rejects.close()
+    await iterator.return?.()
   }
-  await flush()
   return report
 }
 
-/** The first rows, and all of them. */
-async function peeked(rows: AsyncIterable<Row>): Promise<{ first: Row[]; all: AsyncIterable<Row> }> {
-  const iterator = rows[Symbol.asyncIterator]()
+/** The first rows, at most so many. */
+async function taken(rows: AsyncIterator<Row>, count: number): Promise<Row[]> {
   const first: Row[] = []
-  while (first.length < LOOKED_AT) {
-    const next = await iterator.next()
+  while (first.length < count) {
+    const next = await rows.next()
     if (next.done) break
     first.push(next.value)
   }
-  async function* all() {
-    yield* first
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value
-  }
-  return { first, all: all() }
+  return first
 }
 
 /** The row of this import: the same bytes read in the same way are the same import, whatever the file is called. */
@@ -248,25 +253,23 @@ function itemsOf(entry: Entry): NewItem[] {
 /** The file of rejected records; there only if there are any. */
 class Rejects {
   readonly #path: string
-  #stream?: WriteStream
+  #file: number | undefined
 
   constructor(path: string) {
     this.#path = path
   }
 
-  async add(reject: { file: string; line: number; error: string; record?: unknown }): Promise<void> {
-    this.#stream ??= createWriteStream(this.#path)
-    const stream = this.#stream
-    await new Promise<void>((resolve, fail) =>
-      stream.write(`${JSON.stringify(reject)}\n`, error =>
-        error ? fail(new DataError(`cannot be written: ${error.message}`, { file: this.#path })) : resolve(),
-      ),
-    )
+  add(reject: { file: string; line: number; error: string; record?: unknown }): void {
+    try {
+      this.#file ??= openSync(this.#path, 'w')
+      writeSync(this.#file, `${JSON.stringify(reject)}\n`)
+    } catch (cause) {
+      // No DataError, which would count as one more bad record.
+      throw new EmendError(`${this.#path}: cannot be written: ${(cause as Error).message}`, { cause })
+    }
   }
 
-  async close(): Promise<void> {
-    if (!this.#stream) return
-    this.#stream.end()
-    await finished(this.#stream).catch(() => {})
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file)
   }
 }

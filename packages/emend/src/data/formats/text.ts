@@ -9,8 +9,9 @@ export type Turns = Exclude<Prompt, string>
 
 /** The fields of a record that are not among those known; absent if there are none. */
 export function rest(record: SourceRecord, known: readonly string[]): { rest?: Fields } {
+  if (Object.keys(record.fields).every(field => known.includes(field))) return {}
   const others = Object.entries(record.fields).filter(([field]) => !known.includes(field))
-  return others.length > 0 ? { rest: Object.fromEntries(others) } : {}
+  return { rest: Object.fromEntries(others) }
 }
 
 /** A text, or turns, or nothing at all: then the empty text. */
