@@ -59,9 +59,13 @@ export class Desk {
     )
   }
 
-  annotate(url: string, ...args: string[]): Run {
+  annotate(url: string, ...args: readonly string[]): Run {
+    return emend(this.arguments(url, ...args))
+  }
+
+  arguments(url: string, ...args: readonly string[]): string[] {
     const model = ['--llm', 'openai-compatible:m', '--base-url', url]
-    return emend(['annotate', '--by', 'llm', '--json', ...this.places, ...model, ...args])
+    return ['annotate', '--by', 'llm', '--json', ...this.places, ...model, ...args]
   }
 
   remove(): void {

@@ -1,7 +1,8 @@
 /** What a run against a failing provider pays for, and what it does not. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Store } from '../../data/store/index.js'
 import { chatServer, type Fault } from '../../providers/chat-server.fixture.js'
+import { runCli } from '../run-cli.js'
 import { Desk, reply } from './annotate.fixture.js'
 
 let desk: Desk
@@ -136,8 +137,11 @@ describe('emend annotate --by llm', () => {
         'emend: --api-key-env NO_SUCH: the environment has no such variable, or it is empty',
       ],
     ] as const) {
-      const { code, err } = await annotate(...args).ended
-      expect([code, err.trim()]).toEqual([2, message])
+      const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+      const code = await runCli(desk.arguments(server.url, ...args))
+      const lines = said.mock.calls.map(([text]) => text)
+      said.mockRestore()
+      expect([code, lines]).toEqual([2, [`${message}\n`]])
     }
   })
 })

@@ -132,7 +132,6 @@ async function work(store: Store, annotator: Annotator, flags: Flags, parallel: 
       },
       onItem: n => {
         done = n
-        show()
       },
       ...(caller && { desk: resolve(flags.calls) }),
       ...(flags.limit !== undefined && { limit: flags.limit }),
