@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { devices, scope, type Tensor, tensor, uniform } from '@emend/torch'
+import { devices, randomNormal, scope, type Tensor, tensor, uniform } from '@emend/torch'
 import { describe, expect, it } from 'vitest'
 import { draw, PLAIN, penalise, type Shaping, sample, shapedLogprobs } from './sampler.js'
 
@@ -134,4 +134,56 @@ describe.each(devices())('the distribution tokens are drawn from, on %s', device
         expect(Math.abs(counts[i]! / n - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / n))
       })
     }))
+
+  describe('from a large vocabulary', () => {
+    const uniforms = (n: number, key: number) => Array.from({ length: n }, (_, i) => uniform(key, i))
+    /** Log-probabilities of V tokens, of which one in sixteen is likely and the rest a long tail. */
+    const tailed = (V: number) => {
+      const logits = randomNormal([5], V).map((x, i) => x + (i % 16 === 3 ? 4 : -2))
+      return shapedLogprobs(tensor(logits, { shape: [1, V], device }), plain)
+    }
+
+    it.each([4097, 65_536, 65_537])('of %i tokens frequencies are within four standard errors', V =>
+      scope(() => {
+        const logprobs = tailed(V)
+        const n = 2000
+        const drawn = Array.from({ length: 8 }, (_, k) =>
+          scope(() => [...draw(logprobs.expand([n / 8, V]), uniforms(n / 8, k)).ints()]),
+        ).flat()
+        const all = logprobs.exp().floats()
+        const within = (name: string, is: (id: number) => boolean) => {
+          const p = all.reduce((sum, x, id) => sum + (is(id) ? x : 0), 0)
+          const got = drawn.filter(is).length / n
+          expect(Math.abs(got - p), name).toBeLessThan(4 * Math.sqrt(Math.max(0, p * (1 - p)) / n) + 1e-6)
+        }
+        within('the tail', id => id % 16 !== 3)
+        within('the first part', id => id < 4096)
+        within('the last tokens', id => id >= V - 500)
+        for (let j = 0; j < 16; j++) within(`rows of sixteen, ${j}`, id => (id >> 4) % 16 === j)
+      }),
+    )
+
+    it('the only token that is left is drawn, wherever it stands; none that was filtered out', () =>
+      scope(() => {
+        const V = 5000
+        for (const id of [0, 1, 4095, 4096, 4999]) {
+          const logits = new Float32Array(V).map((_, i) => (i === id ? 9 : -1))
+          const shaped = shapedLogprobs(tensor(logits, { shape: [1, V], device }), { ...plain, topK: 1 })
+          const ends = [0, 0.5, 1 - 2 ** -53]
+          expect([...draw(shaped.expand([3, V]), ends).ints()]).toEqual([id, id, id])
+        }
+      }))
+
+    it('rounding, of a ten-thousandth in every logit, changes next to nothing; in one step it would 7 of 300', () =>
+      scope(() => {
+        const [rows, V] = [300, 49_152]
+        const logits = tailed(V).expand([rows, V])
+        const moved = logits.add(tensor(randomNormal([6], V), { device }).mul(1e-4))
+        const [u, different] = [
+          uniforms(rows, 9),
+          (a: Int32Array, b: Int32Array) => a.filter((x, i) => x !== b[i]).length,
+        ]
+        expect(different(draw(logits, u).ints(), draw(moved, u).ints())).toBeLessThanOrEqual(1)
+      }))
+  })
 })

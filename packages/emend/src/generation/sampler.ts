@@ -1,6 +1,6 @@
 /** From logits to a token: penalty, temperature, filters, and the inverse of the cumulative distribution at a given u. */
 
-import { type Tensor, tensor, torch } from '@emend/torch'
+import { type Tensor, tensor, torch, uniform } from '@emend/torch'
 import { EmendError } from '../errors.js'
 import { logSoftmax } from '../models/logprobs.js'
 
@@ -83,9 +83,15 @@ export function penalise(logits: Tensor, seen: readonly ArrayLike<number>[], pen
   return logits.scatter(1, index, after)
 }
 
+/** Tokens up to which a vocabulary is drawn from in one step. */
+const ONE_STEP = 4096
+/** Parts of a part, in a draw of several steps. */
+const BRANCHES = 16
+
 /**
  * The token at which the cumulative probability first exceeds u, for each row: the same u and the same distribution give
- * the same token whatever the batch. Summed in float64 where the device has it.
+ * the same token whatever the batch. Summed in float64 where the device has it. From a large vocabulary it is drawn in steps
+ * (see `descend`).
  * @param logprobs [B, V]
  * @param u [B] in [0, 1)
  * @returns int64 [B]
@@ -94,6 +100,7 @@ export function draw(logprobs: Tensor, u: readonly number[]): Tensor {
   const dtype = logprobs.device === 'mps' ? 'float32' : 'float64'
   const cumulative = logprobs.exp().cumsum(-1, { dtype })
   const V = logprobs.shape[1]!
+  if (V > ONE_STEP) return descend(cumulative, u)
   // A hair below 1, so that rounding cannot carry u · total to the total itself, past the last token with any mass.
   const below = u.map(x => Math.min(x, 1 - 2 ** -40))
   const column = tensor(below, { shape: [u.length, 1], dtype, device: logprobs.device })
@@ -102,6 +109,42 @@ export function draw(logprobs: Tensor, u: readonly number[]): Tensor {
     .searchsorted(cumulative, total.mul(column), { right: true })
     .squeeze(-1)
     .clamp({ max: V - 1 })
+}
+
+/**
+ * Draws a part of the vocabulary, a part of that part, and so on to a token, each by a number of its own that follows from u.
+ * In one step what happens in a long tail would be rounding's to decide: the shares that its tens of thousands of tokens have in
+ * [0, 1) are narrower than what the sum before them moves by when the batch is another. A share of a part moves only with the part.
+ * @param cumulative [B, V] probabilities summed up
+ * @param u [B] in [0, 1)
+ * @returns int64 [B]
+ */
+function descend(cumulative: Tensor, u: readonly number[]): Tensor {
+  const { device, dtype } = cumulative
+  const [B, V] = cumulative.shape as [number, number]
+  let start = torch.zeros([B, 1], { dtype: 'int64', device })
+  let size = BRANCHES ** Math.floor(Math.log2(V - 1) / Math.log2(BRANCHES))
+  for (let step = 0; size >= 1; size /= BRANCHES, step++) {
+    const parts = Math.min(BRANCHES, Math.ceil(V / size))
+    const steps = tensor(
+      Int32Array.from({ length: parts + 1 }, (_, i) => i * size),
+      { dtype: 'int64', device },
+    )
+    const ends = start.add(steps).clamp({ max: V })
+    const before = cumulative.gather(1, ends.sub(1).clamp({ min: 0 })).mul(ends.gt(0))
+    const first = before.narrow(1, 0, 1)
+    const shares = before
+      .narrow(1, 1, parts)
+      .sub(first)
+      .div(before.narrow(1, parts, 1).sub(first))
+    const numbers = tensor(step === 0 ? u : u.map(x => uniform(Math.floor(x * 2 ** 53), step)), {
+      shape: [B, 1],
+      dtype,
+      device,
+    })
+    start = start.add(shares.le(numbers).sum(1, true).mul(size))
+  }
+  return start.squeeze(-1)
 }
 
 /** What one row draws its next token with. */
