@@ -38,7 +38,7 @@ describe('leaderboard', () => {
   it("keeps AlpacaEval's rows and columns as they stand", () => {
     const path = join(folder, 'published.csv')
     writeFileSync(path, PUBLISHED)
-    updateLeaderboard(path, 'mine', row)
+    expect(updateLeaderboard(path, 'mine', row)).toEqual({ place: 2, of: 4 })
     updateLeaderboard(path, 'phi-2', row)
     expect(readFileSync(path, 'utf8').split('\n')).toEqual([
       ',win_rate,standard_error,n_wins,n_wins_base,n_draws,n_total,mode,avg_length,length_controlled_winrate,discrete_win_rate',

@@ -74,9 +74,16 @@ export function withRow({ columns, rows }: Leaderboard, name: string, winRate: W
   }
 }
 
+/** Where a model stands, counted from 1. */
+export interface Place {
+  readonly place: number
+  readonly of: number
+}
+
 /** Adds or replaces a model's row in a file, made if it is not there; whoever reads it sees the old file or the new one. */
-export function updateLeaderboard(path: string, name: string, winRate: WinRate): void {
+export function updateLeaderboard(path: string, name: string, winRate: WinRate): Place {
   const before = existsSync(path) ? readLeaderboard(path) : { columns: ['', ...OURS], rows: [] }
   const { columns, rows } = withRow(before, name, winRate)
   writeAtomically(path, [columns, ...rows].map(row => csvLine(row, ',')).join(''))
+  return { place: rows.findIndex(row => row[0] === name) + 1, of: rows.length }
 }

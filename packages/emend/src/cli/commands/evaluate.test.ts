@@ -68,6 +68,7 @@ describe('emend evaluate --annotations', () => {
     )
     expect(found).toMatchObject({ win_rate: 100, n_total: 2, n_unjudged: 1, win_rate_unjudged_as_draws: 250 / 3 })
     expect(found).toMatchObject({ avg_length: 9, annotator: 'judge', against: { win_rate: 0, n_total: 3 } })
+    expect(found.leaderboard).toEqual({ file: file('board.csv'), place: 1, of: 1 })
     expect(found.comparison).toMatchObject({ difference: 100, n: 2, unjudged: 1, verdict: 'above' })
     expect(readFileSync(file('board.csv'), 'utf8').split('\n')[1]).toBe('new,100,0,2,0,0,2,100,9')
     expect(readFileSync(file('games.html'), 'utf8')).toContain('<title>new against ref</title>')

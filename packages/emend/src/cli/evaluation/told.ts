@@ -37,13 +37,14 @@ export async function tellGames(play: () => Promise<Games>, flags: EvaluateFlags
   const row = annotatedWinRate(annotations)
   const adjusted = lengthAdjusted(annotations)
   const comparison = against && compareAnnotations(annotations, against)
-  written(flags.leaderboard, path => {
+  const place = written(flags.leaderboard, path => {
     if (judging?.stopped !== undefined)
       throw new EmendError(`${path}: not written, since the judging was stopped: ${judging.stopped}`)
-    updateLeaderboard(path, modelName(games, flags), row)
+    return updateLeaderboard(path, modelName(games, flags), row)
   })
   const judges = [...new Set(annotations.flatMap(({ annotator }) => annotator ?? []))]
   const lines = describe({ row, adjusted, comparison, judges }, games, flags)
+  if (place) lines.push({ label: 'leaderboard', value: `place ${place.place} of ${place.of} in ${flags.leaderboard}` })
   const { renderGames } = await import('../../evaluation/reports/index.js')
   written(flags.report, path => {
     const title = `${annotations[0]!.generator_2 ?? 'model'} against ${annotations[0]!.generator_1 ?? 'reference'}`
@@ -59,6 +60,7 @@ export async function tellGames(play: () => Promise<Games>, flags: EvaluateFlags
       ...(against && { against: annotatedWinRate(against), comparison }),
       ...(judging && { judging: { ...judging, unmatched } }),
       ...(calls && { calls: calls.summary }),
+      ...(place && { leaderboard: { file: flags.leaderboard, ...place } }),
       ...(flags.annotationsOut !== undefined && { annotations: flags.annotationsOut }),
       ...(flags.report !== undefined && { report: flags.report }),
     })
@@ -71,10 +73,10 @@ export async function tellGames(play: () => Promise<Games>, flags: EvaluateFlags
 }
 
 /** Writes a file if it was asked for. @throws EmendError of one line where the system refuses it */
-function written(path: string | undefined, write: (path: string) => void): void {
-  if (path === undefined) return
+function written<T>(path: string | undefined, write: (path: string) => T): T | undefined {
+  if (path === undefined) return undefined
   try {
-    write(path)
+    return write(path)
   } catch (error) {
     if (error instanceof EmendError) throw error
     throw new EmendError(`${path}: cannot be written: ${oneLine(error)}`, { cause: error })
