@@ -84,6 +84,10 @@ describe.skipIf(!existsSync(command))('emend guard', () => {
     const bad = wrong('guard', 'bad.jsonl', '--llm', 'openai:x')
     expect(bad.stderr).toMatch(/^emend: bad\.jsonl:1: harmful: expected true or false, got .*\n$/)
     expect(bad.status).toBe(1)
+    writeFileSync(join(folder, 'empty.jsonl'), '')
+    expect(wrong('guard', 'empty.jsonl', '--llm', 'openai:x').stderr).toBe(
+      'emend: empty.jsonl: no prompts; expected at least one record\n',
+    )
     expect(wrong('guard', file).stderr).toMatch(/^emend: --llm: got nothing, expected openai-compatible/)
     expect(wrong('serve', 'x', '--guard-llm', 'openai:x').stderr).toContain('give --guard said')
     expect(wrong('serve', 'x', '--guard', 'said', '--guard-llm', 'x').stderr).toContain('--guard-llm: got x, expected')

@@ -1,5 +1,6 @@
 /** `emend guard`: what a guard refuses of labelled prompts, rightly and falsely, and what it costs. */
 import { Command } from 'commander'
+import { DataError } from '../../errors.js'
 import type { GuardReport, SaidOptions } from '../../guards/index.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { progress } from '../../progress.js'
@@ -42,6 +43,7 @@ export function guardCommand(): Command {
         '../../guards/index.js'
       )
       const { prompts } = await readLabelledPrompts(file)
+      if (prompts.length === 0) throw new DataError('no prompts; expected at least one record', { file })
       const { caller, store } = await openCaller(flags)
       using _ = store
       const { turns, unparsable, segment, parallel, prefix: prefixes = [SAFETY_PREFIXES[0]!.name] } = flags
