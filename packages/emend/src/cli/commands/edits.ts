@@ -2,6 +2,7 @@
 
 import { checkEdit, type Edit } from '@emend/edits'
 import { Argument, Command } from 'commander'
+import { LONG_AGO, UNKNOWN } from '../../data/store/edits.js'
 import type { EditStatistics } from '../../data/store/statistics.js'
 import { EmendError } from '../../errors.js'
 import { type CommonOptions, realNumber, withCommonOptions } from '../options.js'
@@ -56,7 +57,9 @@ function shown(edit: Edit, budget: number): string {
   const colours = hasColours(process.stdout)
   const prompt =
     typeof edit.prompt === 'string' ? edit.prompt : edit.prompt.map(turn => `${turn.role}: ${turn.content}`).join('\n')
-  const head = [edit.id.slice(0, 12), visible(edit.by.name), edit.at, `ratio ${ratio.toFixed(2)}`, ...flags]
+  // Records of many formats do not say who edited, and when.
+  const known = [edit.by.name === UNKNOWN.name ? '' : visible(edit.by.name), edit.at === LONG_AGO ? '' : edit.at]
+  const head = [edit.id.slice(0, 12), ...known.filter(Boolean), `ratio ${ratio.toFixed(2)}`, ...flags]
   if (edit.reasons?.length) head.push(edit.reasons.map(visible).join(', '))
   const title = head.join(' · ')
   const asked = prompt ? `> ${visible(prompt).replaceAll('\n', '\n> ')}\n` : ''

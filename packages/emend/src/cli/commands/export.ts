@@ -71,7 +71,8 @@ async function exportEntries({ store: path, out, tokenizer: tokenizerPath, ...fl
     signal: interruptSignal(),
     ...((out || !process.stdout.isTTY) && { onProgress: (written: number) => line.update(written) }),
   })
-  line.finish(`${report.written} records`)
+  line.update(report.written)
+  line.finish()
   return report
 }
 

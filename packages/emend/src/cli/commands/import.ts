@@ -75,7 +75,7 @@ export function importCommand(): Command {
           onProgress: (read, share) => line.update(share * size, `${read} records`),
         })
         line.update(size)
-        line.finish(summary(report))
+        line.finish(`${report.read} records`)
         reports.push(report)
       }
       await (flags.json ? printJson({ store: flags.store, files: reports }) : print(reports.map(told).join('\n')))
