@@ -7,6 +7,7 @@ import type { Pair } from './algorithms/pairs.js'
 import { type PpoConfig, type PpoParts, ppo, ppoConfig } from './algorithms/ppo.js'
 import { type RewardConfig, rewardConfig, trainReward } from './algorithms/reward.js'
 import { type SftConfig, sft, sftConfig } from './algorithms/sft.js'
+import { refuseUnsavable } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
 import { adaptedScalar, adaptedValue, mergeAdapter, scalarFrom, valueFrom } from './models/index.js'
@@ -78,6 +79,7 @@ export async function trainRewardModel(
 
 /** An untrained reward model on the trunk of `model`, as the settings say. */
 export function newReward(model: LanguageModel, { lora, kind, head_init }: RewardConfig, seed: number): RewardModel {
+  if (lora) refuseUnsavable(model.decoder.config)
   const scalar = lora ? adaptedScalar(model.decoder, lora, seed) : scalarFrom(model.decoder, seed)
   if (head_init === 'zero') init.zeros_(scalar.score.weight)
   if (scalar.model.adapter) scalar.model.adapter.base = model.base

@@ -6,7 +6,15 @@ import type { Prompt } from '@emend/edits'
 import type { Device, DType } from '@emend/torch'
 import { refuseNonFinite } from './checkpoints/finite.js'
 import { isGguf, loadGguf } from './checkpoints/gguf/index.js'
-import { baseOfAdapter, isAdapter, loadAdapter, loadModel, saveAdapter, saveModel } from './checkpoints/index.js'
+import {
+  baseOfAdapter,
+  isAdapter,
+  loadAdapter,
+  loadModel,
+  refuseUnsavable,
+  saveAdapter,
+  saveModel,
+} from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import {
   type Answer,
@@ -126,9 +134,11 @@ export class LanguageModel {
    * A model in the memory of this one, whose weights are frozen with it: what it reads in addition is a new adapter that
    * changes nothing yet.
    * @param key of the adapter's random numbers, such as the seed
-   * @throws EmendError when this model reads through an adapter itself: `clone()` merges it
+   * @throws EmendError when this model reads through an adapter itself (`clone()` merges it), or when an adapter of its family
+   *   could not be saved
    */
   adapted(lora: LoraConfig, key: number): LanguageModel {
+    refuseUnsavable(this.decoder.config)
     const decoder = adaptedDecoder(this.decoder, lora, key)
     decoder.model.adapter!.base = this.base
     return new LanguageModel(decoder, this.tokenizer, this.source)

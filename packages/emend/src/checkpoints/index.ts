@@ -16,5 +16,6 @@ export {
   loadAdapter,
   loadScalarAdapter,
   readAdapterFolder,
+  refuseUnsavable,
   saveAdapter,
 } from './peft.js'

@@ -10,6 +10,7 @@ import {
   adaptedDecoder,
   adaptedScalar,
   type Decoder,
+  type DecoderConfig,
   FAMILIES,
   type LoraConfig,
   ScalarModel,
@@ -139,7 +140,7 @@ export function saveAdapter(
   const { adapter } = model.model
   if (!adapter) throw new EmendError(`${folder}: the model has no adapter to save`)
   const scalar = model instanceof ScalarModel
-  refuseOtherNames(model, folder)
+  refuseUnsavable(model.config, folder)
   mkdirSync(folder, { recursive: true })
   const { rank, alpha, targets, rslora = false } = adapter.config
   writeSafetensors(join(folder, WEIGHTS), namedAsPeft(model), { format: 'pt' })
@@ -185,7 +186,7 @@ function load<M extends Decoder | ScalarModel>(
   const path = join(folder, WEIGHTS)
   if (!existsSync(path)) throw new EmendError(`${folder}: ${WEIGHTS} is not there`)
   const model = make(lora)
-  refuseOtherNames(model, folder)
+  refuseUnsavable(model.config, folder)
   const wanted = namedAsPeft(model)
   const { tensors } = readSafetensors(path)
   try {
@@ -206,14 +207,17 @@ function load<M extends Decoder | ScalarModel>(
   }
 }
 
-/** @throws EmendError for a family whose matrices stand joined or transposed in Hugging Face's model: PEFT changes those */
-function refuseOtherNames({ config, model: { adapter } }: Decoder | ScalarModel, folder: string): void {
-  const { stored } = FAMILIES.find(({ name }) => name === config.family) ?? {}
-  const other = adapter?.names.find(name => stored && stored(`model.${name}.weight`).name !== `model.${name}.weight`)
-  if (other)
-    throw new EmendError(
-      `${folder}: PEFT's format for ${config.family} is not supported: ${other} has another name there`,
-    )
+/**
+ * Asked before anything is trained that could then not be saved.
+ * @throws EmendError for a family whose matrices stand joined or transposed in Hugging Face's model: PEFT changes those
+ */
+export function refuseUnsavable({ family }: DecoderConfig, where = 'lora'): void {
+  const { stored } = FAMILIES.find(({ name }) => name === family) ?? {}
+  const map = 'model.layers.0.self_attn.q_proj.weight'
+  if (!stored || stored(map).name === map) return
+  throw new EmendError(
+    `${where}: adapters of ${family} are not supported: PEFT's format has other matrices there; train all weights (lora: null)`,
+  )
 }
 
 const lastParts = (names: readonly string[]) => [...new Set(names.map(name => name.split('.').at(-1)!))]

@@ -197,6 +197,24 @@ describe('a chat template', () => {
   })
 })
 
+it('a place that cannot be written is one clear line', async () => {
+  for (const place of ['/proc/none/x.gguf', join(golden('qwen2'), 'x.gguf'), join(golden('qwen2'), 'x')]) {
+    err = ''
+    expect(await runCli(['convert', whole, place])).toBe(1)
+    expect(err).toMatch(/^emend: [^\n]+: cannot be written \(E[A-Z]+\); choose another destination\n$/)
+    expect(err).toContain(place)
+  }
+})
+
+it('an adapter that could not be saved is refused before it is trained', async () => {
+  const edits = join(root, 'one.jsonl')
+  writeFileSync(edits, '{"prompt": "a", "draft": "b", "final": "c"}')
+  const sft = ['sft', '--model', golden('gpt2'), '--edits', edits, '--out', join(root, 'gpt2'), '--set', 'lora.rank=2']
+  expect(await runCli([...sft, '--quiet'])).toBe(1)
+  expect(err).toMatch(/^emend: lora: adapters of gpt2 are not supported: [^\n]+\n$/)
+  expect(existsSync(join(root, 'gpt2', 'metrics.jsonl'))).toBe(false)
+})
+
 it('PAD = EOS, as SmolLM2 has it: prompts of several lengths, and an end that is learnt', async () => {
   const model = folder(path => {
     json(path, 'config.json', { pad_token_id: 2, eos_token_id: 2 })

@@ -68,6 +68,10 @@ export async function convertModel(
     let parameters = 0
     for (const tensor of model.stateDict().values()) parameters += tensor.numel
     return { format: to, type: chosen, parameters }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (cause instanceof EmendError || typeof code !== 'string') throw cause
+    throw new EmendError(`${destination}: cannot be written (${code}); choose another destination`, { cause })
   } finally {
     model.dispose()
   }
