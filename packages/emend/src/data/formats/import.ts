@@ -64,7 +64,7 @@ export interface ImportedAs {
 /** Records after which progress is told, and asked whether to stop. */
 const PACE = 1000
 
-/** Entries a transaction: large enough to be quick, small enough that others get their turn and memory stays flat. */
+/** Entries written at once: so few that memory stays flat. */
 const BATCH = { entries: 10_000, characters: 1 << 23 }
 
 /**
@@ -100,7 +100,14 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     report.added += added
     report.known += known
     characters = 0
-    if (items.length > 0) report.queued += (await store.addItems(items.splice(0))).added
+    // Items are added in a transaction of their own.
+    if (items.length === 0) return
+    writer.commit()
+    report.queued += (await store.addItems(items.splice(0))).added
+  }
+  const finish = async () => {
+    await flush()
+    writer.commit()
   }
   const take = (row: Row) => {
     report.read++
@@ -135,14 +142,15 @@ export async function importFile(store: Store, file: string, options: ImportOpti
       if (report.read % PACE > 0) continue
       options.onProgress?.(report.read, share)
       if (!signal?.aborted) continue
-      await flush()
+      await finish()
       throw new Interrupted('stopped; what was read is stored, run the same command to go on')
     }
-    await flush()
+    await finish()
   } catch (error) {
-    if (error instanceof DataError) await flush()
+    if (error instanceof DataError) await finish()
     throw error
   } finally {
+    writer.rollback()
     rejects.close()
     await iterator.return?.()
   }

@@ -1,4 +1,4 @@
-/** Many entries at once: prepared statements, one transaction a batch; what is there already is left as it is. */
+/** Many entries at once: prepared statements, large transactions; what is there already is left as it is. */
 
 import { type InsertQueryBuilder, sql } from 'kysely'
 import type Database from 'libsql'
@@ -16,6 +16,9 @@ export interface BulkCounts {
 /** Prompts that one statement inserts: nobody asks which of them were new. */
 const SEVERAL = 20
 
+/** What a transaction may grow to. */
+const TRANSACTION = { rows: 50_000, milliseconds: 1000 }
+
 /** Writes the entries of one import. */
 export class BulkWriter {
   readonly #raw: Database.Database
@@ -23,6 +26,9 @@ export class BulkWriter {
   readonly #statements: ReturnType<typeof statements>
   /** Records that stand several times in this file, and how often so far. */
   readonly #repeated = new Map<string, number>()
+  /** When the open transaction began, and how many rows it has. */
+  #begun: number | undefined
+  #written = 0
 
   /** @param importRow `imports.n` */
   constructor(database: OpenDatabase, importRow: number) {
@@ -33,27 +39,56 @@ export class BulkWriter {
     this.#raw.exec('PRAGMA cache_size = -49152; PRAGMA wal_autocheckpoint = 25000')
   }
 
-  /** Writes a batch: all of it, or nothing. */
+  /**
+   * Writes a batch. Several of them are one transaction: every one writes to pages all over the index of ids. It ends when it has
+   * grown large, or has kept others waiting for a second; or with {@link commit}.
+   */
   write({ prompts, annotators, tables, rows }: BulkBatch): BulkCounts {
     const { prompt, prompts: several, annotator } = this.#statements.insert
     let added = 0
-    // An import that a power cut takes back is done again; only what people submit is synced one by one.
-    this.#raw.exec('PRAGMA synchronous = NORMAL')
-    this.#raw.exec('begin immediate')
+    this.#begin()
     try {
       let done = 0
       for (; done + SEVERAL <= prompts.length; done += SEVERAL) several.run(prompts.slice(done, done + SEVERAL).flat())
       for (const row of prompts.slice(done)) prompt.run(row)
       for (const row of annotators) annotator.run(row)
       for (let i = 0; i < rows.length; i++) if (this.#writeOne(tables[i]!, rows[i]!)) added++
-      this.#raw.exec('commit')
     } catch (error) {
-      this.#raw.exec('rollback')
+      this.#end('rollback')
       throw error
+    }
+    this.#written += rows.length
+    if (this.#written >= TRANSACTION.rows || performance.now() - this.#begun! > TRANSACTION.milliseconds) this.commit()
+    return { added, known: rows.length - added }
+  }
+
+  /** Ends the transaction, if one is open: what was written is stored. */
+  commit(): void {
+    this.#end('commit')
+  }
+
+  /** Takes back what was written since the last commit, if anything. */
+  rollback(): void {
+    this.#end('rollback')
+  }
+
+  #begin(): void {
+    if (this.#begun !== undefined) return
+    // An import that a power cut takes back is done again; only what people submit is synced one by one.
+    this.#raw.exec('PRAGMA synchronous = NORMAL')
+    this.#raw.exec('begin immediate')
+    this.#begun = performance.now()
+    this.#written = 0
+  }
+
+  #end(how: 'commit' | 'rollback'): void {
+    if (this.#begun === undefined) return
+    this.#begun = undefined
+    try {
+      this.#raw.exec(how)
     } finally {
       this.#raw.exec('PRAGMA synchronous = FULL')
     }
-    return { added, known: rows.length - added }
   }
 
   #writeOne(table: TableRow, row: BulkBatch['rows'][number]): boolean {

@@ -57,7 +57,7 @@ async function exported(path: string): Promise<string[]> {
 
 const IMPORT = `
   const store = await Store.open(args[0])
-  const { added, known } = await importFile(store, args[1], { onProgress: read => read > 20_000 && console.log(read) })
+  const { added, known } = await importFile(store, args[1], { onProgress: read => read > 60_000 && console.log(read) })
   console.log(JSON.stringify({ added, known }))
   await store.close()`
 
@@ -108,7 +108,7 @@ it.skipIf(!existsSync(`${dist}/store/index.js`))(
     const path = join(folder, 'killed.db')
     for (let round = 0; round < 3; round++) {
       const { child, out } = run(IMPORT, path, file)
-      // Once after its first batch, then at moments of no meaning.
+      // Once after its first transaction, then at moments of no meaning.
       await new Promise<void>(resolve =>
         round === 0 ? child.stdout!.once('data', () => resolve()) : setTimeout(resolve, 150 + 130 * round),
       )
