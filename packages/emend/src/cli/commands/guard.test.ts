@@ -171,8 +171,16 @@ describe.skipIf(!existsSync(command))('emend serve --guard said', () => {
   })
 
   it('does not start with a guard that cannot be asked', async () => {
-    const { ended, stderr } = start(folders.bare)
-    expect((await ended)[0]).toBe(1)
-    expect(stderr()).toMatch(/^emend: the guard gives no verdict: bare: messages: the model has no chat template/)
+    const untaught = start(folders.bare)
+    expect((await untaught.ended)[0]).toBe(1)
+    expect(untaught.stderr()).toMatch(
+      /^emend: the guard gives no verdict: bare: messages: the model has no chat template/,
+    )
+    // Its context is shorter than the question.
+    const short = start(folders.model)
+    expect((await short.ended)[0]).toBe(1)
+    expect(short.stderr()).toMatch(
+      /^emend: the guard gives no verdict: tiny: got \d+ tokens, expected fewer than 256\n$/,
+    )
   })
 })
