@@ -64,8 +64,8 @@ export interface ImportedAs {
 /** Records after which progress is told, and asked whether to stop. */
 const PACE = 1000
 
-/** Entries written at once: so few that memory stays flat. */
-const BATCH = { entries: 10_000, characters: 1 << 23 }
+/** Entries written at once: so few that they are garbage before they are old, and memory stays flat. */
+const BATCH = { entries: 3000, characters: 1 << 22 }
 
 /**
  * Imports a file. Importing it again, or again after it was cut short, changes nothing; a record that stands twice in a file is
