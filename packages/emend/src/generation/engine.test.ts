@@ -1,7 +1,8 @@
 import { devices, memory, noGrad, scope, tensor, uniform } from '@emend/torch'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { createDecoder, type Decoder, type DecoderShape, decoderConfig } from '../models/index.js'
+import { describe, expect, it, vi } from 'vitest'
+import { adaptedDecoder, createDecoder, type Decoder, type DecoderShape, decoderConfig } from '../models/index.js'
+import { PackedWeights } from '../models/packed.js'
 import { GenerationEngine } from './engine.js'
 import type { Generated, GenerationRequest } from './request.js'
 import { draw, PLAIN, penalise, shapedLogprobs } from './sampler.js'
@@ -262,6 +263,23 @@ describe.each(devices())('the engine on %s', device => {
     const before = memory().tensors
     run()
     expect(memory().tensors).toBe(before)
+    model.dispose()
+  })
+
+  it('reads one copy of the weights through an adapter: only without one are they packed', () => {
+    const packing = vi.spyOn(PackedWeights.prototype, 'use')
+    const generated = (model: Decoder) => {
+      packing.mockClear()
+      const engine = new GenerationEngine(model)
+      engine.add({ ...plain, prompt: ids(1, 2), n: 4 })
+      while (engine.step());
+      engine.dispose()
+      return packing.mock.calls.length > 0
+    }
+    const model = make()
+    expect(generated(model)).toBe(PackedWeights.serve(model))
+    expect(generated(adaptedDecoder(model, { rank: 2, alpha: 4, targets: ['all-linear'] }, 1))).toBe(false)
+    packing.mockRestore()
     model.dispose()
   })
 
