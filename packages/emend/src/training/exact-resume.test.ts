@@ -73,7 +73,8 @@ function runChild(args: readonly (string | number)[], kill?: Moment, msPerStep =
   const told: number[] = []
   createInterface(child.stdout).on('line', line => {
     told.push(Number(line))
-    if (kill && told.at(-1) === kill.after) setTimeout(() => child.kill('SIGKILL'), kill.share * msPerStep)
+    if (kill && told.find(step => step >= kill.after) === told.at(-1))
+      setTimeout(() => child.kill('SIGKILL'), kill.share * msPerStep)
   })
   return new Promise<{ end: number | string | null; told: number[] }>(resolve => {
     child.on('close', (code, signal) => resolve({ end: signal ?? code, told }))
@@ -104,15 +105,25 @@ describe.each(algorithmNames)('%s', name => {
   })
 
   it('leaves the same bytes after kill -9 at random moments', async () => {
-    const folder = newFolder()
     const seed = algorithmNames.indexOf(name) + 1
     const every = 2 - (seed % 2)
     const moments = randomMoments(name.includes(',') ? 2 : 5, seed, steps)
     const said = moments.map(({ after, share }) => (after + share).toFixed(2)).join(', ')
     console.log(`${name}: killed after ${said} of ${steps} steps; a checkpoint every ${every}`)
-    for (const moment of moments) {
-      const killed = await runChild([folder, name, every], moment, msPerStep.get(name))
-      expect(killed.end, said).toBe('SIGKILL')
+    const killAtEach = async (folder: string) => {
+      for (const moment of moments) {
+        const { end } = await runChild([folder, name, every], moment, msPerStep.get(name))
+        if (end !== 'SIGKILL') return end
+      }
+      return 'SIGKILL'
+    }
+    // On a busy machine a child may come to its end before the signal does: then from the beginning.
+    let folder = newFolder()
+    for (let tries = 1; ; tries++) {
+      const end = await killAtEach(folder)
+      if (end === 'SIGKILL') break
+      expect([end, tries < 6], said).toEqual([0, true])
+      folder = newFolder()
     }
     const last = await runChild([folder, name, every])
     expect([last.end, last.told.at(-1)]).toEqual([0, steps])
