@@ -62,13 +62,10 @@ async function edit(provider, stays, drafts) {
   const records = stays.map(({ prompt }, i) => ({ prompt, response: drafts[i] }))
   writeFileSync(join(folder, 'drafts.jsonl'), records.map(record => JSON.stringify(record)).join('\n'))
   await emend('import', 'drafts.jsonl', '--queue', '--store', 'edits.db')
-  const args = ['annotate', '--by', 'llm', '--store', 'edits.db', '--again', AGAIN, '--max-tokens', '80']
+  const args = ['annotate', '--by', 'llm', '--store', 'edits.db', '--again', AGAIN, '--max-tokens', '160']
   const { seconds, result } = await timed(...args, ...provider)
   const { edited, unchanged, failing, failed, examples, calls } = result
-  say(
-    '## The editor',
-    `\`emend ${args.join(' ')} …\`: ${DRAFTS} Concierge drafts, each asked at most ${Number(AGAIN) + 1} times.`,
-  )
+  say('## The editor', `\`emend ${args.join(' ')} …\`: ${DRAFTS} Concierge drafts.`)
   say(
     `- ${edited} usable edits, ${unchanged} drafts said to need none; no usable answer: ${JSON.stringify(failing)}; no answer at all: ${JSON.stringify(failed)}`,
     `- ${calls.answered} calls, ${calls.input_tokens} tokens read, ${calls.output_tokens} written, ${seconds} s`,
@@ -103,7 +100,7 @@ async function judge(provider, stays, drafts) {
     finals.map(({ final }) => final),
   )
   const args = ['evaluate', '--model-outputs', 'finals.json', '--reference-outputs', 'drafts.json', '--judge', 'llm']
-  const rest = ['--both-orders', '--max-tokens', '16', '--annotations-out', 'judged.json']
+  const rest = ['--both-orders', '--max-tokens', '32', '--annotations-out', 'judged.json']
   const { seconds, result } = await timed(...args, ...rest, ...provider)
   const judged = JSON.parse(readFileSync(join(folder, 'judged.json'), 'utf8'))
   const differ = finals.filter(({ right }) => right === 'better').length
