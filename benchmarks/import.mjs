@@ -1,7 +1,7 @@
 // Records a second into a store, and memory while they come in. Run after `npm run build`:
 //   node benchmarks/import.mjs [--records 1000000] [--gb 5] [--kinds jsonl,jsonl.gz,csv,parquet] [--keep DIR]
-// First `--records` preferences and as many edits, each with a prompt of its own, are imported from JSON Lines, and again, which
-// changes nothing. Then a file of `--gb` (unpacked) of every kind is read from end to end, with a redaction that keeps all of it
+// First `--records` pairs of draft and final, then as many preferences and edits with a prompt of their own each (which is two rows a
+// record), are imported from JSON Lines, and again, which changes nothing. Then a file of `--gb` (unpacked) of every kind is read from end to end, with a redaction that keeps all of it
 // out of the store, so that only reading is measured. Each runs in a process of
 // its own; its peak is what the system says (maxrss).
 import { spawnSync } from 'node:child_process'
@@ -52,16 +52,13 @@ function words(seed, n) {
   return text
 }
 
+const pair = i => ({ draft: `${words(i, 25)} ${i}.`, final: `${words(i, 24)} so ${i}.` })
 const preference = i => ({
   prompt: `Question ${i}: ${words(i, 12)}?`,
   chosen: `${words(i + 1, 25)} ${i}.`,
   rejected: `${words(i + 2, 25)}.`,
 })
-const edit = i => ({
-  prompt: `Question ${i}: ${words(i, 12)}?`,
-  draft: `${words(i, 25)} ${i}.`,
-  final: `${words(i, 24)} so ${i}.`,
-})
+const edit = i => ({ prompt: `Question ${i}: ${words(i, 12)}?`, ...pair(i) })
 
 /** Writes JSON Lines of records 0 to n. */
 function writeLines(path, record, n) {
@@ -110,7 +107,7 @@ async function main() {
   const n = Number(options.records)
   if (n > 0) {
     console.log('                      new     seconds   records/s   per CPU s   MB after 1/10   at the end   peak')
-    for (const [name, record] of Object.entries({ preferences: preference, edits: edit })) {
+    for (const [name, record] of Object.entries({ pairs: pair, preferences: preference, edits: edit })) {
       const file = join(folder, `${name}.jsonl`)
       if (!existsSync(file)) writeLines(file, record, n)
       const store = join(folder, `${name}.db`)
