@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { adaptedDecoder } from '../models/index.js'
 import { loadModel, saveModel } from './hugging-face.js'
 
-const goldens = new URL('../models/goldens/', import.meta.url).pathname
+const goldens = new URL('../../goldens/families/', import.meta.url).pathname
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'emend-weights-'))

@@ -7,7 +7,7 @@ import { eventsOf, writeEvents } from './tensorboard.js'
 
 describe('TensorBoard events', () => {
   it("are the bytes of TensorBoard's own writer", () => {
-    const golden = readFileSync(new URL('goldens/events.base64', import.meta.url), 'utf8')
+    const golden = readFileSync(new URL('../../goldens/tensorboard/events.base64', import.meta.url), 'utf8')
     const rows = [
       { step: 0, lr: 1e-5, 'objective/kl': 0.25 },
       { step: 300, 'loss/valeur_é': -1.5, ['a'.repeat(200)]: 3e38 },

@@ -10,7 +10,7 @@ import { tensorShapes } from '../shapes.js'
 import { FAMILIES, familyOf, fromHuggingFace, toHuggingFace } from './index.js'
 
 // Made by goldens/families.py from Hugging Face transformers, which also read what we saved (--check).
-const GOLDENS = new URL('../goldens/', import.meta.url).pathname
+const GOLDENS = new URL('../../../goldens/families/', import.meta.url).pathname
 const folder = (name: string) => join(GOLDENS, name)
 const json = (name: string, file = 'config.json') => JSON.parse(readFileSync(join(folder(name), file), 'utf8'))
 

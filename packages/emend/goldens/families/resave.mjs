@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadModel, loadScalarModel, saveModel, saveScalarModel } from '../../../dist/checkpoints/index.js'
+import { loadModel, loadScalarModel, saveModel, saveScalarModel } from '../../dist/checkpoints/index.js'
 
 const here = import.meta.dirname
 const [folder] = process.argv.slice(2)
