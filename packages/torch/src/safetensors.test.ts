@@ -115,6 +115,7 @@ describe('safetensors', () => {
     expect(memory().tensors).toBe(before + tensors.size)
     expect(readdirSync(folder).filter(name => name.includes('.tmp'))).toEqual([])
     tensors.get('scalar')!.dispose()
+    expect(() => writeSafetensors(path, { a: tensor([1]) } as never)).toThrow('expected a Map from names to tensors')
     expect(() => writeSafetensors(path, tensors)).toThrow(/freed/)
     const complex = torch.zeros([1], { dtype: 'complex64' })
     const other = join(folder, 'complex.safetensors')

@@ -178,6 +178,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  if (!(tensors instanceof Map)) throw new TypeError(`safetensors ${path}: expected a Map from names to tensors`)
   // The widest dtype first, as the reference does, so that every tensor is aligned.
   const rows = [...tensors].map(([name, tensor]) => {
     const code = Object.keys(DTYPES).find(key => DTYPES[key]!.dtype === tensor.dtype)

@@ -67,6 +67,13 @@ test('nested data is read row by row; ragged data is refused', () => {
 test('integers are never made of fractions, shapes never of nonsense', () => {
   expect(() => tensor([1, 2.7], { dtype: 'int64' })).toThrow('tensor: element 1 is 2.7; int64 holds integers')
   expect(() => tensor([Number.NaN], { dtype: 'int32' })).toThrow('tensor: element 0 is NaN; int32 holds integers')
+  expect(() => tensor([255, 256], { dtype: 'uint8' })).toThrow(
+    'tensor: element 1 is 256; uint8 holds integers from 0 to 255',
+  )
+  expect(() => tensor([-(2 ** 31) - 1], { dtype: 'int32' })).toThrow(
+    'int32 holds integers from -2147483648 to 2147483647',
+  )
+  expect(tensor([-128, 127], { dtype: 'int8' }).tolist()).toEqual([-128, 127])
   expect(() => tensor([1, 2, 3], { shape: [2, 2] })).toThrow('the shape needs 4 elements, the array has 3')
   expect(() => tensor([1], { shape: [-1] })).toThrow('tensor: shape[0] must be a size, got -1')
   expect(() => tensor([1], { shape: [2 ** 40, 2 ** 40] })).toThrow('the shape is too large')

@@ -231,7 +231,7 @@ export function tensor(
   const to = options.dtype ?? from
   if (!Object.hasOwn(dtypeCode, to))
     throw new TypeError(`tensor: no dtype ${JSON.stringify(to)}; there is ${Object.keys(dtypeCode).join(', ')}`)
-  if (array instanceof Float64Array && /^u?int/.test(to)) checkWhole(array, to)
+  if (array instanceof Float64Array && /^u?int/.test(to)) checkIntegers(array, to)
   const device = checkDevice(options.device ?? 'cpu', 'tensor')
   const shape = options.shape ?? sizes
   const { words } = native
@@ -289,7 +289,12 @@ function flatten(data: unknown, dtype: DType | undefined): { array: ArrayBufferV
   return { array, sizes }
 }
 
-function checkWhole(array: Float64Array, dtype: DType): void {
-  const at = array.findIndex(value => !Number.isSafeInteger(value))
-  if (at >= 0) throw new TypeError(`tensor: element ${at} is ${array[at]}; ${dtype} holds integers`)
+function checkIntegers(array: Float64Array, dtype: DType): void {
+  const bits = Number(/\d+/.exec(dtype))
+  // int64 goes as far as JavaScript's own integers do.
+  const [least, most] = dtype.startsWith('u') ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+  const at = array.findIndex(value => !Number.isSafeInteger(value) || value < least || value > most)
+  if (at < 0) return
+  const range = Number.isSafeInteger(array[at]) ? ` from ${least} to ${most}` : ''
+  throw new TypeError(`tensor: element ${at} is ${array[at]}; ${dtype} holds integers${range}`)
 }

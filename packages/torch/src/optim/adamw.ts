@@ -46,6 +46,9 @@ export class AdamW {
 
   /** @throws RangeError when a number is outside its range, TypeError when a tensor cannot be optimised */
   constructor(params: ReadonlyMap<string, Tensor>, options: AdamWOptions) {
+    if (!(params instanceof Map)) {
+      throw new TypeError('AdamW: params: expected a Map from names to tensors, as parameters() of a module gives')
+    }
     const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = options
     checkNumber('lr', lr, lr >= 0, 'at least 0')
     checkNumber('betas[0]', betas[0], betas[0] >= 0 && betas[0] < 1, 'in [0, 1)')

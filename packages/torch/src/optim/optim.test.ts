@@ -109,6 +109,9 @@ describe.each(devices())('on %s', device => {
     const weight = tensor([1, 2], { device, requiresGrad: true })
     const params = new Map([['weight', weight]])
     expect(() => new AdamW(new Map(), { lr: 1 })).toThrow('AdamW: got no parameters')
+    expect(() => new AdamW([tensor([1])] as never, { lr: 1 })).toThrow(
+      'AdamW: params: expected a Map from names to tensors',
+    )
     expect(() => new AdamW(new Map([['w', tensor([1])]]), { lr: 1 })).toThrow(
       'AdamW: w: got a tensor without requiresGrad',
     )
