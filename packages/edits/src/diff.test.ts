@@ -42,8 +42,10 @@ describe('diffTexts, by hand', () => {
     expect(diffTexts('a word here', 'a here')).toEqual([{ op: 'delete', draft: [1, 6], final: [1, 1] }])
   })
 
-  it('refuses a lone surrogate and names the side', () => {
+  it('refuses a lone surrogate, and what is no text, and names the side', () => {
     expect(() => diffTexts('fine', 'b\ud800d')).toThrow('final: holds a lone surrogate')
+    expect(() => diffTexts('fine', null as never)).toThrow('final: expected text, got null')
+    expect(() => diffTexts(undefined as never, '')).toThrow('draft: expected text, got undefined')
   })
 })
 

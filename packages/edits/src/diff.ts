@@ -24,10 +24,12 @@ const MAX_CHARACTER_EDITS = 128
  *
  * @param draft well-formed text (`toWellFormed()` first)
  * @param final well-formed text
- * @throws RangeError on a lone surrogate, which no tokenizer can represent
+ * @throws TypeError on what is no text, RangeError on a lone surrogate, which no tokenizer can represent
  */
 export function diffTexts(draft: string, final: string): EditOp[] {
   for (const [side, text] of Object.entries({ draft, final })) {
+    if (typeof text !== 'string')
+      throw new TypeError(`${side}: expected text, got ${text === null ? null : typeof text}`)
     if (!text.isWellFormed()) throw new RangeError(`${side}: holds a lone surrogate; call toWellFormed() on it first`)
   }
   if (draft === final) return []

@@ -28,6 +28,15 @@ describe('makeEdit', () => {
     expect(new Set(ids.map(made => made.edit.id)).size).toBe(4)
     expect(make({ id: 'mine' }).edit.id).toBe('mine')
   })
+
+  it('names the field that is no text', () => {
+    expect(() => make({ final: undefined as never })).toThrow(
+      'field final: invalid input: expected string, received undefined',
+    )
+    expect(() => make({ draft: 5 as never })).toThrow('field draft: invalid input: expected string, received number')
+    expect(() => make({ prompt: 5 as never })).toThrow('field prompt')
+    expect(() => make({ prompt: [{ role: 'user' }] as never })).toThrow('field prompt')
+  })
 })
 
 describe('parseEdit', () => {

@@ -74,6 +74,8 @@ export interface NewEdit {
 export function makeEdit(input: NewEdit): { edit: Edit; repaired: number } {
   let repaired = 0
   const mend = (text: string) => {
+    // What is no text is left to parseEdit, which names the field.
+    if (typeof text !== 'string') return text
     const mended = text.toWellFormed()
     if (mended !== text) for (let i = 0; i < text.length; i++) if (text[i] !== mended[i]) repaired++
     return mended
@@ -81,15 +83,16 @@ export function makeEdit(input: NewEdit): { edit: Edit; repaired: number } {
   const { prompt = '', at = new Date().toISOString(), by, seconds, reasons, sampled } = input
   const draft = mend(input.draft)
   const final = mend(input.final)
-  const mendedPrompt: Prompt =
-    typeof prompt === 'string' ? mend(prompt) : prompt.map(turn => ({ ...turn, content: mend(turn.content) }))
+  const mendedPrompt: Prompt = Array.isArray(prompt)
+    ? prompt.map(turn => ({ ...turn, content: mend(turn?.content) }))
+    : mend(prompt as string)
   const id = input.id ?? contentId(JSON.stringify([mendedPrompt, draft, final, by, reasons, sampled]))
   const edit = {
     id,
     prompt: mendedPrompt,
     draft,
     final,
-    ops: diffTexts(draft, final),
+    ops: typeof draft === 'string' && typeof final === 'string' ? diffTexts(draft, final) : [],
     by,
     at,
     ...(seconds !== undefined && { seconds }),
