@@ -1,11 +1,11 @@
 /** Many entries at once: prepared statements, large transactions; what is there already is left as it is. */
 
 import { type InsertQueryBuilder, sql } from 'kysely'
-import type Database from 'libsql'
 import type { BulkBatch, TableRow } from './bulk-rows.js'
 import type { OpenDatabase } from './database.js'
 import { storeId } from './identity.js'
 import type { Tables } from './schema.js'
+import type { TextDatabase, TextStatement } from './texts.js'
 
 /** What became of the rows of a batch. */
 export interface BulkCounts {
@@ -21,7 +21,7 @@ const TRANSACTION = { rows: 50_000, milliseconds: 1000 }
 
 /** Writes the entries of one import. */
 export class BulkWriter {
-  readonly #raw: Database.Database
+  readonly #raw: TextDatabase
   readonly #import: number
   readonly #statements: ReturnType<typeof statements>
   /** Records that stand several times in this file, and how often so far. */
@@ -133,11 +133,11 @@ function statements({ db, raw }: OpenDatabase, importRow: number) {
   return {
     insert: Object.fromEntries(names.map(name => [name, prepared(name)])) as Record<
       keyof typeof inserting,
-      Database.Statement
+      TextStatement
     >,
     place: {
       ...{ edit: edits, plainEdit: edits, preference: preferences, plainPreference: preferences },
       response: placeIn('responses'),
-    } satisfies Record<TableRow, Database.Statement>,
+    } satisfies Record<TableRow, TextStatement>,
   }
 }

@@ -24,7 +24,7 @@ it('makes the file and its folder, and opens it again', async () => {
 
 it('syncs what it acknowledges', async () => {
   await using store = await Store.open(join(folder, 'sync.db'))
-  expect(store.database.raw.pragma('synchronous')).toEqual([{ synchronous: 2 }])
+  expect(store.database.raw.prepare('PRAGMA synchronous').all([])).toEqual([{ synchronous: 2 }])
 })
 
 it.each([

@@ -14,10 +14,10 @@ import {
   SqliteDialect,
   sql,
 } from 'kysely'
-import Database from 'libsql'
 import { DataError } from '../../errors.js'
 import { migrations } from './migrations.js'
 import type { Tables } from './schema.js'
+import { TextDatabase } from './texts.js'
 
 /** How long a writer waits for another process's transaction. */
 const BUSY_MS = 30_000
@@ -25,7 +25,7 @@ const BUSY_MS = 30_000
 /** A store's connection: queries through Kysely, and the same connection bare for bulk work. */
 export interface OpenDatabase {
   readonly db: Kysely<Tables>
-  readonly raw: Database.Database
+  readonly raw: TextDatabase
 }
 
 /**
@@ -38,10 +38,10 @@ export interface OpenDatabase {
  */
 export async function openDatabase(path: string, { readonly = false } = {}): Promise<OpenDatabase> {
   if (readonly && !existsSync(path)) throw new DataError('no such store; check the path', { file: path })
-  let raw: Database.Database | undefined
+  let raw: TextDatabase | undefined
   try {
     if (!readonly) mkdirSync(dirname(path), { recursive: true })
-    raw = new Database(path)
+    raw = new TextDatabase(path)
     raw.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
     raw.exec(readonly ? 'PRAGMA query_only = 1' : 'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     const db = new Kysely<Tables>({ dialect: new ImmediateDialect({ database: raw }) })

@@ -1,6 +1,6 @@
 /** How a store's tables came to be, step by step. A step that was released is never changed: what follows is a new one. */
 
-import type { ColumnDataType, Kysely, Migration } from 'kysely'
+import { type ColumnDataType, type Kysely, type Migration, sql } from 'kysely'
 
 /** By name, in order. */
 export const migrations: Record<string, Migration> = {
@@ -93,6 +93,25 @@ export const migrations: Record<string, Migration> = {
   '0002-reasons-of-items': {
     async up(db: Kysely<unknown>) {
       await db.schema.alterTable('items').addColumn('reasons', 'text').execute()
+    },
+  },
+  // From here on a text that holds a NUL is its bytes, see `texts.ts`.
+  '0003-texts-with-nul': {
+    async up(db: Kysely<unknown>) {
+      const texts = {
+        responses: ['response', 'generator'],
+        preferences: ['first', 'second'],
+        edits: ['draft', 'final', 'preferred'],
+        annotators: ['name', 'version'],
+        items: ['response', 'preferred', 'source', 'annotator', 'window', 'reason'],
+        drafts: ['annotator', 'text'],
+        acts: ['annotator', 'previous_reason'],
+      }
+      for (const [table, columns] of Object.entries(texts))
+        for (const name of columns) {
+          const bytes = sql`cast(${sql.ref(name)} as blob)`
+          await sql`update ${sql.table(table)} set ${sql.ref(name)} = ${bytes} where instr(${bytes}, x'00')`.execute(db)
+        }
     },
   },
 }
