@@ -218,12 +218,12 @@ describe('money', () => {
               await new Promise(setImmediate)
               const fate = fates[n % fates.length]!
               // As much as can be: 3 bytes and what stands around them, and every token that was allowed.
-              if (fate !== 'free') charged += fate === 'answer' ? (n % 50) + 10 : 133
+              if (fate !== 'free') charged += fate === 'answer' ? (n % 50) + 11 : 133
               if (!fate.startsWith('answer'))
                 throw new CallError('server error', 'm: no', { charged: fate === 'charged', retryAfter: 1 })
               answered.push(turn!.content)
               yield 'yes'
-              o?.onEnd?.({ finish: 'stop', ...(fate === 'answer' && { usage: { input: 10, output: n % 50 } }) })
+              o?.onEnd?.({ finish: 'stop', ...(fate === 'answer' && { usage: { input: 10, output: (n % 50) + 1 } }) })
             },
           }
           const cap = capTokens * 1e-4
@@ -252,21 +252,24 @@ describe('money', () => {
     expect(store.reserve('another', 500, 1500)).toBe(2)
   })
 
-  it.each([[{ input: -1_000_000, output: 5 }], [{ input: 1e12, output: 5 }], [{ input: 2.5, output: 5 }]])(
-    'counts at its worst an answer whose usage cannot be: %j',
-    async usage => {
-      const told: ChatModel = {
-        name: 'odd',
-        async *chat(_, o) {
-          yield 'yes'
-          o?.onEnd?.({ finish: 'stop', usage })
-        },
-      }
-      const model = new Caller(told, { prices, maxTokens: 50 })
-      await ask(model, say('abc'))
-      expect(model.summary()).toMatchObject({ spent: expect.closeTo(133e-4, 12), usage_unknown: 1 })
-    },
-  )
+  it.each([
+    [{ input: -1_000_000, output: 5 }],
+    [{ input: 1e12, output: 5 }],
+    [{ input: 2.5, output: 5 }],
+    [{ input: 0, output: 5 }],
+    [{ input: 5, output: 0 }],
+  ])('counts at its worst an answer whose usage cannot be: %j', async usage => {
+    const told: ChatModel = {
+      name: 'odd',
+      async *chat(_, o) {
+        yield 'yes'
+        o?.onEnd?.({ finish: 'stop', usage })
+      },
+    }
+    const model = new Caller(told, { prices, maxTokens: 50 })
+    await ask(model, say('abc'))
+    expect(model.summary()).toMatchObject({ spent: expect.closeTo(133e-4, 12), usage_unknown: 1 })
+  })
 
   it('sets more aside once a provider counts more than could be known', async () => {
     // It puts 500 tokens before each chat and writes 20 more than allowed: 583 + 70 tokens a call, where 133 were set aside.

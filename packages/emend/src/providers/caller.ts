@@ -222,7 +222,7 @@ export class Caller implements ChatModel {
         signal: signal ? AbortSignal.any([signal, late]) : late,
       })
       for (const setting of ignored ?? []) this.#ignored.add(setting)
-      const told = usage && isUsage(usage) ? usage : undefined
+      const told = usage && isUsage(usage, text) ? usage : undefined
       // What SQLite does not give back as it was: the answer is the same from disk.
       const kept = text.replaceAll('\0', '\ufffd').toWellFormed()
       const answer = { text: kept, finish, ...(told && { usage: told }) }
@@ -276,9 +276,14 @@ export class Caller implements ChatModel {
   }
 }
 
-/** Whether a usage can be one: a server may tell anything, and less than nothing would lift the cap. */
-const isUsage = ({ input, output }: Usage): boolean =>
-  [input, output].every(n => Number.isInteger(n) && n >= 0 && n <= MOST_TOKENS)
+/**
+ * Whether a usage can be one: a server may tell anything, and less than nothing would lift the cap. The SDK makes 0 of what a server
+ * leaves out, though a chat has tokens, and so has a text.
+ */
+const isUsage = ({ input, output }: Usage, text: string): boolean =>
+  [input, output].every(n => Number.isInteger(n) && n >= 0 && n <= MOST_TOKENS) &&
+  input > 0 &&
+  (output > 0 || text === '')
 
 /** An amount with four significant digits or two decimals, whichever says more. */
 export const money = (amount: number): string =>
