@@ -4,7 +4,7 @@ import { type Edit, segments } from '@emend/edits'
 import { stringify } from 'yaml'
 import { type PairedComparison, pairedComparison } from '../../evaluation/paired.js'
 import { renderReport } from '../../evaluation/reports/html.js'
-import type { ArmRow, ReportTable } from '../../evaluation/reports/report-data.js'
+import type { ArmRow, Heat, ReportTable } from '../../evaluation/reports/report-data.js'
 import { curvesOf, rolloutsOf } from '../../evaluation/reports/run-data.js'
 import { renderTable } from '../../evaluation/reports/terminal.js'
 import { renderText } from '../../evaluation/reports/text-table.js'
@@ -58,8 +58,8 @@ export function writeExperimentReport(config: ExperimentConfig, folder: string, 
         (report.shown ?? [])
           .slice(0, 3)
           .flatMap(({ prompt, draft, final }) => [
-            heat(`${name}: draft`, prompt, draft),
-            heat(`${name}: final`, prompt, final),
+            heatOf(name, 'draft', prompt, draft),
+            heatOf(name, 'final', prompt, final),
           ]),
       ),
       edits: redLines(join(folder, 'pairs', 'edits.jsonl')),
@@ -207,13 +207,25 @@ const pairedTable = (results: readonly ArmResult[], sft: ArmResult): ReportTable
     }),
 })
 
-function heat(model: string, prompt: string, tokens: readonly { text: string; reward: number }[]) {
+/**
+ * A text with its token rewards, and R as the model compares texts by: a sequence model was trained on its last token alone.
+ *
+ * @param reward what its stage calls the model: `edits-token`, `preferences-sequence`
+ */
+export function heatOf(
+  reward: string,
+  side: 'draft' | 'final',
+  prompt: string,
+  tokens: readonly { text: string; reward: number }[],
+): Heat {
+  const rewards = tokens.map(token => token.reward)
+  const last = reward.endsWith('-sequence')
   return {
-    model,
+    model: `${reward}: ${side}`,
     prompt,
     tokens: [...tokens],
-    total: mean(tokens.map(token => token.reward)),
-    note: 'total: mean over tokens',
+    total: last ? (rewards.at(-1) as number) : mean(rewards),
+    note: last ? 'total: R, read at the last token; the others were not trained' : 'total: R, the mean over tokens',
   }
 }
 
