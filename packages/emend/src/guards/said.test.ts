@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ChatModel } from '../providers/chat-model.js'
 import { scriptedModel } from '../providers/scripted.js'
 import { moralModel } from './moral-model.fixture.js'
 import { type SaidOptions, said } from './said.js'
@@ -128,16 +129,29 @@ describe('said: answers that cannot be read', () => {
     expect(passed.verdict).toMatchObject({ refused: false, why: 'unparsable', unparsable: 1, cost: { calls: 1 } })
   })
 
-  it('takes a distillation that was cut off for none', async () => {
-    const model = {
-      ...scriptedModel('long', () => ''),
-      async *chat(_: unknown, { onEnd }: { onEnd?: (end: { finish: 'length' }) => void } = {}) {
+  it.each(['length', 'filtered'] as const)('takes a distillation that was cut off for none: %s', async finish => {
+    const model: ChatModel = {
+      name: 'long',
+      async *chat(_, { onEnd } = {}) {
         yield '- bake pancakes\n- make ther'
-        onEnd?.({ finish: 'length' })
+        onEnd?.({ finish })
       },
     }
     const verdict = await said(model).check([user('?')])
     expect(verdict).toMatchObject({ refused: true, why: 'unparsable', cost: { calls: 1, usage_unknown: 1 } })
+  })
+
+  it("refuses for a probe that the provider's filter stops, whatever it had said", async () => {
+    const model: ChatModel = {
+      name: 'filtered',
+      async *chat([turn, asked], { onEnd } = {}) {
+        const distils = (asked ?? turn)!.content.includes('<conversation>')
+        yield distils ? '- make thermite' : 'SAFE'
+        onEnd?.({ finish: distils ? 'stop' : 'filtered' })
+      },
+    }
+    const verdict = await said(model, { unparsable: 'pass' }).check([user('?')])
+    expect(verdict).toMatchObject({ refused: true, why: 'unsafe' })
   })
 
   it('refuses for a probe that says neither, unless told to pass; one that says unsafe counts more', async () => {

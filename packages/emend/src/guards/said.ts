@@ -72,7 +72,7 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
             const { text, finish } = await meter.ask(distillMessages(part, i + 1, parts.length), {
               maxTokens: distillTokens,
             })
-            return readIntents(text, finish === 'length')
+            return readIntents(text, finish === 'length' || finish === 'filtered')
           }),
         ),
       )
@@ -87,11 +87,13 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
           limit(async () => {
             if (probes.some(({ unsafe }) => unsafe)) return
             const { messages, prefill } = probeMessages(intent, prefix)
-            const { text } = await meter.ask(messages, {
+            const { text, finish } = await meter.ask(messages, {
               maxTokens: probeTokens,
               ...(prefill !== undefined && { prefill }),
             })
-            probes.push({ intent, answer: text, unsafe: readProbe(text, prefix.reads) })
+            // What the provider's own filter stops has come back unsafe.
+            const unsafe = finish === 'filtered' || readProbe(text, prefix.reads)
+            probes.push({ intent, answer: text, unsafe })
           }),
         ),
       )
