@@ -3,6 +3,8 @@
     python parquet.py
 """
 import datetime
+import decimal
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -42,3 +44,28 @@ plain = pa.table(
     }
 )
 pq.write_table(plain, "draft-final.parquet")
+
+# Every kind of column that pyarrow writes and JSON has no value for.
+moment = datetime.datetime(2025, 1, 1, 12, 30, 15, 123456)
+kinds = {
+    "draft": pa.array(["a b", "c d"]),
+    "final": pa.array(["a c", "c e"]),
+    "micros": pa.array([moment, None], pa.timestamp("us")),
+    "nanos": pa.array([1735734615123456789, -1], pa.timestamp("ns")),
+    "zoned": pa.array([moment, datetime.datetime(1815, 6, 18)], pa.timestamp("us", tz="Europe/Berlin")),
+    "day": pa.array([datetime.date(1900, 1, 1), None]),
+    "clock": pa.array([datetime.time(1, 2, 3, 456789), None], pa.time64("us")),
+    "decimal": pa.array([decimal.Decimal("-123.45"), None], pa.decimal128(10, 2)),
+    "long_decimal": pa.array([decimal.Decimal("12345678901234567890123.45"), None], pa.decimal128(38, 2)),
+    "uint64": pa.array([2**64 - 1, None], pa.uint64()),
+    "uint32": pa.array([2**32 - 1, None], pa.uint32()),
+    "int8": pa.array([-3, None], pa.int8()),
+    "int64": pa.array([-(2**63), 7], pa.int64()),
+    "float": pa.array([float("inf"), float("nan")], pa.float32()),
+    "bytes": pa.array([b"\xff\x00x", b"text"], pa.binary()),
+    "fixed": pa.array([b"abcd", b"base"], pa.binary(4)),
+    "map": pa.array([[("k", 1), ("l", None)], []], pa.map_(pa.string(), pa.int32())),
+    "numbered": pa.array([[(1, moment)], None], pa.map_(pa.int32(), pa.timestamp("us"))),
+    "lists": pa.array([[[{"a": 1, "b": None}], []], None], pa.list_(pa.list_(pa.struct([("a", pa.int32()), ("b", pa.string())])))),
+}
+pq.write_table(pa.table(kinds), "kinds.parquet", compression="zstd")

@@ -13,6 +13,7 @@ import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
 import { DataError } from '../../../errors.js'
 import type { OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
+import { columnsOf, parsers, plain, readableSchema, typed, writableSchema } from './parquet-values.js'
 
 type File = Awaited<ReturnType<typeof asyncBufferFromFile>>
 
@@ -34,32 +35,26 @@ export async function openParquet(path: string, onShare?: OnShare): Promise<Open
 
 async function* rowsOf(path: string, file: File, metadata: FileMetaData, onShare?: OnShare): AsyncGenerator<Row> {
   let line = 0
+  const columns = columnsOf(metadata.schema)
+  const options = { file, metadata: { ...metadata, schema: readableSchema(metadata.schema) }, compressors, parsers }
   for (const group of metadata.row_groups) {
     const rowEnd = line + Number(group.num_rows)
     let rows: Record<string, unknown>[]
     try {
-      rows = await parquetReadObjects({ file, metadata, compressors, rowStart: line, rowEnd })
+      rows = await parquetReadObjects({ ...options, utf8: false, rowStart: line, rowEnd })
     } catch (cause) {
       throw damaged(path, cause)
     }
-    for (const row of rows) yield { line: ++line, value: plain(row) }
+    for (const row of rows) {
+      const fields = columns.map(node => [node.element.name, plain(row[node.element.name], node)] as const)
+      yield { line: ++line, value: Object.fromEntries(fields) }
+    }
     onShare?.(line / Number(metadata.num_rows))
   }
 }
 
 const damaged = (file: string, cause: unknown) =>
   new DataError(`damaged Parquet data (${(cause as Error).message}); fetch the file again`, { file }, { cause })
-
-/** Values as JSON has them: whole numbers as numbers where that is exact (else text), times as ISO 8601, bytes as base64. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
-  if (value instanceof Date) return value.toISOString()
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
-  if (Array.isArray(value)) return value.map(plain)
-  if (ArrayBuffer.isView(value)) return Array.from(value as Float64Array, plain)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
-}
 
 /**
  * Writes records to a Parquet file.
@@ -78,10 +73,10 @@ export async function writeParquet(
     if (next.done) break
     first.push(next.value)
   }
-  const schema = [...(shape?.schema ?? schemaOf(first))]
-  const columns = topLevel(schema)
+  const schema = shape ? writableSchema(shape.schema) : schemaOf(first)
+  const columns = columnsOf(schema)
   if (columns.length === 0) throw new DataError('nothing to write: a Parquet file needs a record', { file: path })
-  const known = new Set(columns.map(column => column.name))
+  const known = new Set(columns.map(({ element }) => element.name))
   let n = 0
   const checked = (record: Readonly<Record<string, unknown>>) => {
     n++
@@ -92,7 +87,7 @@ export async function writeParquet(
           line: n,
           field,
         })
-    return Object.fromEntries(columns.map(({ name, node }) => [name, typed(record[name], node)]))
+    return Object.fromEntries(columns.map(node => [node.element.name, typed(record[node.element.name], node)]))
   }
   async function* rows() {
     for (const record of first) yield checked(record)
@@ -102,7 +97,7 @@ export async function writeParquet(
     await parquetWriteRows({
       writer: fileWriter(path),
       rows: rows(),
-      columns: columns.map(({ name }) => ({ name })),
+      columns: columns.map(({ element }) => ({ name: element.name })),
       schema,
       rowGroupSize: 1000,
       ...(shape && shape.metadata.length > 0 && { kvMetadata: [...shape.metadata] }),
@@ -115,41 +110,6 @@ export async function writeParquet(
       { cause: error },
     )
   }
-}
-
-interface Node {
-  readonly element: SchemaElement
-  readonly children: readonly Node[]
-}
-
-function topLevel(schema: readonly SchemaElement[]): { name: string; node: Node }[] {
-  let at = 0
-  const read = (): Node => {
-    const element = schema[at++]!
-    return { element, children: Array.from({ length: element.num_children ?? 0 }, read) }
-  }
-  return schema.length === 0 ? [] : read().children.map(node => ({ name: node.element.name, node }))
-}
-
-/** What the writer wants of a value of the schema: times as Date, bytes as bytes, whole numbers too long for JSON as bigint. */
-function typed(value: unknown, { element, children }: Node): unknown {
-  if (value === undefined || value === null) return null
-  if (Array.isArray(value)) {
-    // list → repeated group → element
-    const item = children[0]?.children[0] ?? children[0]
-    return item ? value.map(inner => typed(inner, item)) : value
-  }
-  if (typeof value === 'object')
-    return Object.fromEntries(
-      children.map(child => [child.element.name, typed((value as Record<string, unknown>)[child.element.name], child)]),
-    )
-  const { type, converted_type, logical_type } = element
-  if (typeof value === 'number' && type === 'INT64') return BigInt(value)
-  if (typeof value !== 'string') return value
-  if (/^TIMESTAMP|^DATE$/.test(converted_type ?? logical_type?.type ?? '')) return new Date(value)
-  if (type === 'INT64') return BigInt(value)
-  const text = /UTF8|JSON|ENUM/.test(converted_type ?? '') || /STRING|JSON|ENUM/.test(logical_type?.type ?? '')
-  return type === 'BYTE_ARRAY' && !text ? Buffer.from(value, 'base64') : value
 }
 
 /** A schema that holds all these records: text, numbers, truth values, lists and groups of them; every column may be null. */
