@@ -32,6 +32,23 @@ describe.each(devices())('the cache of keys and values on %s', device => {
 
   const within = (fn: () => void) => noGrad(() => scope(fn))
 
+  it('a row that leaves holds on to no buffer, called outside of a scope too', () => {
+    const before = memory().tensors
+    const cache = make()
+    within(() => join(cache, [[11, 12], [21, 22, 23], [31]]))
+    const held = memory().tensors
+    cache.remove(0)
+    expect(memory().tensors).toBe(held)
+    within(() =>
+      expect(step(cache, [32, 24])).toEqual([
+        [31, 32],
+        [21, 22, 23, 24],
+      ]),
+    )
+    cache.dispose()
+    expect(memory().tensors).toBe(before)
+  })
+
   it('prompts of several lengths end in one column; rows join with longer and shorter ones', () =>
     within(() => {
       const cache = make()

@@ -1,6 +1,6 @@
 /** Keys and values of the tokens read so far: one set of buffers for many rows, which come and go. */
 
-import { type Device, type DType, keep, type Tensor, tensor, torch } from '@emend/torch'
+import { type Device, type DType, keep, scope, type Tensor, tensor, torch } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
 
 /** What attention asks of a cache. */
@@ -125,10 +125,13 @@ export class RowCache implements KeyValueCache {
     const last = this.starts.length - 1
     const start = this.starts[last]!
     if (row !== last) {
-      for (const buffer of [...this.#keys, ...this.#values]) {
-        const columns = buffer.narrow(2, start, this.end - start)
-        columns.select(0, row).copy_(columns.select(0, last))
-      }
+      // A view that outlived this would hold the memory of a whole buffer, even of one that is disposed of.
+      scope(() => {
+        for (const buffer of [...this.#keys, ...this.#values]) {
+          const columns = buffer.narrow(2, start, this.end - start)
+          columns.select(0, row).copy_(columns.select(0, last))
+        }
+      })
       this.starts[row] = start
     }
     this.starts.pop()
