@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Edit, makeEdit, type NewEdit, type TokenLabels } from '@emend/edits'
@@ -6,7 +6,7 @@ import { setNumThreads } from '@emend/torch'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import { type AlignOptions, align, alignByDpo, fineTune, trainRewardModel } from './align.js'
-import { Interrupted } from './errors.js'
+import { EmendError, Interrupted } from './errors.js'
 import { LanguageModel } from './language-model.js'
 import type { RewardModel } from './rewards/reward-model.js'
 import { scorePairs } from './rewards/score-pairs.js'
@@ -159,6 +159,8 @@ describe('align', () => {
     const stopping = aligned({ folder, signal: stop.signal, onProgress: done => done === 2 && stop.abort() })
     await expect(stopping).rejects.toThrow(Interrupted)
     expect(weights((await aligned({ folder })).decoder)).toEqual(weights((await aligned()).decoder))
+    const kept = JSON.parse(readFileSync(join(folder, 'calibration.json'), 'utf8'))
+    expect(kept).toEqual({ payment: 'token-mean', ...reward.calibrations['token-mean'] })
     rmSync(folder, { recursive: true })
   })
 
@@ -204,4 +206,47 @@ it('a model that knows no end is refused', async () => {
     tokenizer,
   )
   await expect(trainRewardModel(model, edits)).rejects.toThrow('the model has no end-of-text token (eos_token_id)')
+})
+
+describe('wrong arguments are named in one line', () => {
+  it.each([
+    [
+      'a setting that there is not',
+      () => aligned({ klCoef: 1 } as never),
+      "klCoef: unknown key; did you mean 'kl_coef'?",
+    ],
+    ['a setting out of range', () => aligned({ steps: 0 }), 'steps: expected number to be >0, got number 0'],
+    [
+      'a setting of a reward model',
+      () => trainRewardModel(sft, edits, { kind: 'tokens' as never }),
+      'kind: expected "seq',
+    ],
+    [
+      'a setting of an adapter',
+      () => trainRewardModel(sft, edits, { lora: { rank: 0 } } as never),
+      'lora.rank: expected',
+    ],
+    ['no reward model', () => aligned({ reward: undefined as never }), 'reward: expected a RewardModel'],
+    [
+      'a text instead of texts',
+      () => sft.generate('Say:' as never),
+      'prompts: expected an array of prompts, got string',
+    ],
+    ['what is no prompt', () => sft.generate(['Say:', 5 as never]), 'prompts[1]: expected text or the turns'],
+    ['an option that there is not', () => sft.generate(['Say:'], { temp: 0 } as never), "no option 'temp'; there are"],
+    [
+      'edits where texts belong',
+      () => fineTune(sft, edits as never),
+      'texts[0]: response: expected text, got undefined',
+    ],
+    ['what is no edit', () => trainRewardModel(sft, [{ a: 1 }] as never), 'edits[0]: expected an edit'],
+  ])('%s', async (_, call, expected) => {
+    const error = await call().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(EmendError)
+    expect((error as Error).message).toContain(expected)
+    expect((error as Error).message).not.toContain('\n')
+  })
 })

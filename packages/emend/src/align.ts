@@ -1,4 +1,5 @@
 /** The method in a few calls: edits → reward model → policy. The CLI's stages are these. */
+import { join } from 'node:path'
 import type { Edit, Prompt } from '@emend/edits'
 import { init } from '@emend/torch'
 import { type DpoConfig, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
@@ -11,6 +12,8 @@ import { refuseUnsavable } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
 import { adaptedScalar, adaptedValue, mergeAdapter, scalarFrom, valueFrom } from './models/index.js'
+import { writeAtomically } from './pipeline/atomic-file.js'
+import { checkConfig } from './pipeline/config.js'
 import { fitCalibration, learnedReward } from './rewards/paid.js'
 import { type PaymentName, paymentOf } from './rewards/payments/index.js'
 import { RewardModel } from './rewards/reward-model.js'
@@ -30,10 +33,14 @@ function endOf(model: LanguageModel): number {
 }
 
 /** Pairs of ids from edits, or the pairs themselves. */
-const asPairs = (model: LanguageModel, data: readonly Edit[] | readonly Pair[]): Promise<readonly Pair[]> =>
-  isPairs(data) ? Promise.resolve(data) : pairsFromEdits(data, model.tokenizer, endOf(model))
+async function asPairs(model: LanguageModel, data: readonly Edit[] | readonly Pair[]): Promise<readonly Pair[]> {
+  if (isPairs(data)) return data
+  const strange = data.findIndex(edit => typeof edit?.draft !== 'string' || typeof edit.final !== 'string')
+  if (strange >= 0) throw new EmendError(`edits[${strange}]: expected an edit, whose draft and final are texts`)
+  return pairsFromEdits(data, model.tokenizer, endOf(model))
+}
 const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair[] =>
-  data.length > 0 && 'chosen' in (data[0] as object)
+  (data[0] as Partial<Pair> | undefined)?.chosen !== undefined
 
 /**
  * Fine-tunes on texts: each prompt followed by its response.
@@ -47,13 +54,16 @@ export async function fineTune(
 ): Promise<LanguageModel> {
   if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
   const eos = endOf(model)
+  const silent = texts.findIndex(text => typeof text.response !== 'string')
+  if (silent >= 0)
+    throw new EmendError(`texts[${silent}]: response: expected text, got ${typeof texts[silent]!.response}`)
   const prompts = await model.encode(texts.map(text => text.prompt))
   const responses = await model.tokenizer.encodeBatch(texts.map(text => text.response))
   const examples = prompts.map((prompt, i) => ({
     prompt,
     response: Int32Array.of(...responses[i]!.ids, eos),
   }))
-  const settings = sftConfig.parse(config)
+  const settings = checkConfig(sftConfig, config)
   const tuned = settings.lora ? model.adapted(settings.lora, seed) : model
   await sft(tuned.decoder, examples, settings, seed, new Run(options))
   if (tuned === model) model.base = null
@@ -71,7 +81,7 @@ export async function trainRewardModel(
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<RewardModel> {
   if (data.length === 0) throw new EmendError('no edits to train a reward model on')
-  const settings = rewardConfig.parse(config)
+  const settings = checkConfig(rewardConfig, config)
   const reward = newReward(model, settings, seed)
   await trainReward(reward, await asPairs(model, data), settings, seed, new Run(options))
   return reward
@@ -103,24 +113,27 @@ const CALIBRATION_SAMPLES = 256
  * and value model are adapters on them, and so is the reward model where it was trained so.
  *
  * The reward is centred and scaled on samples of `model` first: with token rewards the level decides whether long or short
- * answers pay, and the scale how much the KL penalty weighs.
+ * answers pay, and the scale how much the KL penalty weighs. Where there is a `folder`, both are in its `calibration.json`.
  *
  * @returns the aligned model
- * @throws EmendError when the reward model reads another tokenizer's ids
+ * @throws EmendError when the reward model reads another tokenizer's ids; ConfigError naming the setting that cannot be
  */
 export async function align(model: LanguageModel, options: AlignOptions): Promise<LanguageModel> {
   const { prompts: given, reward, seed = 1, evaluate, ...others } = options
   const { folder, checkpointEvery, signal, onProgress, onLine, ...rest } = others
+  if (!(reward instanceof RewardModel)) throw new EmendError('reward: expected a RewardModel')
   const { payment: name = reward.objective.kind === 'token' ? 'token-mean' : 'terminal', ...settings } = rest
   if (reward.tokenizer !== model.tokenizer.fingerprint) {
     throw new EmendError(
       'the reward model was trained with another tokenizer than the model has: train it on this model',
     )
   }
-  const config = ppoConfig.parse(settings)
+  const config = checkConfig(ppoConfig, settings)
   const payment = paymentOf(name)
   const prompts =
-    given[0] instanceof Int32Array ? (given as readonly Int32Array[]) : await model.encode(given as readonly Prompt[])
+    Array.isArray(given) && given[0] instanceof Int32Array
+      ? (given as readonly Int32Array[])
+      : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
   const samples = await model.completeAsync(sampled, {
@@ -135,6 +148,8 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
     { prompts: sampled, responses: samples.map(sample => sample.ids) },
     'samples of the reference model',
   )
+  if (folder !== undefined)
+    writeAtomically(join(folder, 'calibration.json'), `${JSON.stringify({ payment: name, ...calibration }, null, 2)}\n`)
   const { lora } = config
   const aligned = lora ? model.adapted(lora, seed) : model.clone()
   await ppo(
@@ -171,7 +186,7 @@ export async function alignByDpo(
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<LanguageModel> {
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
-  const settings = dpoConfig.parse(config)
+  const settings = checkConfig(dpoConfig, config)
   const aligned = settings.lora ? model.adapted(settings.lora, seed) : model.clone()
   await trainDpo(aligned.decoder, model.decoder, await asPairs(model, data), settings, seed, new Run(options))
   return aligned

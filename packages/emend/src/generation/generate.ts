@@ -5,7 +5,7 @@ import { EmendError, Interrupted } from '../errors.js'
 import type { Decoder } from '../models/decoder.js'
 import { GenerationEngine } from './engine.js'
 import { checkRequest, type Generated } from './request.js'
-import type { Shaping } from './sampler.js'
+import { PLAIN, type Shaping } from './sampler.js'
 
 export interface GenerateOptions extends Partial<Shaping> {
   /** new tokens a prompt, EOS included; fewer where the context ends first */
@@ -66,7 +66,14 @@ export async function generateAsync(
 }
 
 function begin(model: Decoder, prompts: readonly Int32Array[], options: GenerateOptions) {
-  const { maxNewTokens, eos, seed, requests, batch, onProgress, ...sampling } = options
+  const { maxNewTokens, eos, seed, requests, batch, onProgress, signal, ...sampling } = options as GenerateOptions & {
+    readonly signal?: AbortSignal
+  }
+  for (const name of Object.keys(sampling)) {
+    if (Object.hasOwn(PLAIN, name)) continue
+    const known = ['maxNewTokens', 'eos', 'seed', 'requests', 'batch', 'onProgress', 'signal', ...Object.keys(PLAIN)]
+    throw new EmendError(`generate: no option '${name}'; there are ${known.join(', ')}`)
+  }
   if (batch !== undefined && !(Number.isSafeInteger(batch) && batch >= 1)) {
     throw new EmendError(`batch: got ${batch}, expected a whole number from 1`)
   }

@@ -77,6 +77,16 @@ export function loadConfig<S extends z.ZodType>(
 }
 
 /**
+ * Settings that are given in code, checked and with their defaults filled in.
+ * @throws ConfigError of one line with the key, as of a file
+ */
+export function checkConfig<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
+  const result = schema.safeParse(given)
+  if (!result.success) throw firstProblem(schema, given, result.error.issues, new Places('', undefined), [])
+  return result.data
+}
+
+/**
  * The full config as YAML that `loadConfig` reads back to the same values, each key with its description as a comment.
  * Optional keys that are not set are listed in comments.
  */

@@ -1,5 +1,6 @@
 /** Prompts as people have them, text or a conversation → the ids that a model goes on from. */
 import type { Prompt } from '@emend/edits'
+import { EmendError } from '../errors.js'
 import { encodeChat } from './chat-template.js'
 import type { Tokenizer } from './tokenizer.js'
 
@@ -8,9 +9,15 @@ import type { Tokenizer } from './tokenizer.js'
  * those of the model's chat template with the beginning of an answer.
  * A conversation that ends with the assistant is gone on from where it stopped.
  *
- * @throws EmendError where a conversation meets a model without a chat template, or one that refuses it
+ * @throws EmendError where a conversation meets a model without a chat template, or one that refuses it; for what is no prompt
  */
 export async function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): Promise<Int32Array[]> {
+  if (!Array.isArray(prompts)) throw new EmendError(`prompts: expected an array of prompts, got ${typeof prompts}`)
+  const strange = prompts.findIndex(prompt => typeof prompt !== 'string' && !Array.isArray(prompt))
+  if (strange >= 0) {
+    const got = prompts[strange] === null ? 'null' : typeof prompts[strange]
+    throw new EmendError(`prompts[${strange}]: expected text or the turns of a conversation, got ${got}`)
+  }
   const texts = await tokenizer.encodeBatch(prompts.map(prompt => (typeof prompt === 'string' ? prompt : '')))
   const { opening } = tokenizer
   const ids = texts.map(text => (opening.length === 0 ? text.ids : Int32Array.of(...opening, ...text.ids)))
