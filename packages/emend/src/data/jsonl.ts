@@ -1,6 +1,7 @@
 /** JSON Lines (and arrays of records in one JSON file), streamed, with the exact place of what is broken. */
 
 import { DataError } from '../errors.js'
+import { parseExactly } from './exact-json.js'
 import { jsonFault } from './json-fault.js'
 import { type BrokenLine, type OnShare, readLineBatches, readLines } from './lines.js'
 
@@ -8,6 +9,8 @@ import { type BrokenLine, type OnShare, readLineBatches, readLines } from './lin
 export interface JsonLine {
   readonly line: number
   readonly value: unknown
+  /** How many of its numbers are text, being more than a number holds. */
+  readonly asText?: number
 }
 
 /**
@@ -71,7 +74,7 @@ export function described(value: unknown): string {
 
 function parseLine(text: string, file: string, line: number): JsonLine | BrokenLine {
   try {
-    return { line, value: JSON.parse(text) }
+    return { line, ...parseExactly(text) }
   } catch (error) {
     return { line, error: faultOf(text, file, line, error) }
   }

@@ -96,10 +96,10 @@ async function exportRun({ run, out, format }: Flags): Promise<ExportReport> {
 function told({ format, written, leftOut, dropped }: ExportReport): string[] {
   const counted = (list: Record<string, number>) =>
     Object.entries(list)
-      .map(([what, n]) => `${what} (${n})`)
+      .map(([what, n]) => `${what || 'the column without a name'} (${n})`)
       .join(', ')
   return [
-    `${written} records as ${format}`,
+    `${written} ${written === 1 ? 'record' : 'records'} as ${format}`,
     ...(Object.keys(leftOut).length > 0 ? [`left out: ${counted(leftOut)}`] : []),
     ...(Object.keys(dropped).length > 0 ? [`dropped, since ${format} has no place for them: ${counted(dropped)}`] : []),
   ]

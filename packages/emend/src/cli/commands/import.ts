@@ -71,7 +71,8 @@ export function importCommand(): Command {
         const report = await importFile(store, file, {
           ...options,
           ...(columns && { columns }),
-          ...(rejects && { rejects }),
+          // Several files have one file of rejects, if it is named.
+          ...(rejects && { rejects, addRejects: reports.some(({ rejected }) => rejected > 0) }),
           onProgress: (read, share) => line.update(share * size, `${read} records`),
         })
         line.update(size)
@@ -87,11 +88,12 @@ const megabytes = (file: string) => (statSync(file, { throwIfNoEntry: false })?.
 
 const told = (report: ImportReport) => `${report.file}: ${report.format}; ${summary(report)}`
 
-function summary({ read, added, known, rejected, setAside, repaired, queued }: ImportReport): string {
-  const parts = [`${read} records`, `${added} new`, `${known} known`]
+function summary({ read, added, known, rejected, setAside, repaired, asText, queued }: ImportReport): string {
+  const parts = [`${read} ${read === 1 ? 'record' : 'records'}`, `${added} new`, `${known} known`]
   if (rejected) parts.push(`${rejected} rejected`)
   for (const [why, n] of Object.entries(setAside)) parts.push(`${n} set aside (${why})`)
   if (repaired) parts.push(`${repaired} lone surrogates became U+FFFD`)
+  if (asText) parts.push(`${asText} numbers of more digits than a number holds became text`)
   if (queued) parts.push(`${queued} queued`)
   return parts.join(', ')
 }

@@ -90,3 +90,17 @@ it('export: what a format has no room for is counted by name', async () => {
     'question,sent,corrected,team\nWhere?,It were sent.,It was sent.,a\nMail?,To [e-mail].,To [e-mail]!,b\n',
   )
 })
+
+it('import: a named file of rejects takes those of every file', async () => {
+  const rejects = join(folder, 'all.rejects.jsonl')
+  const files = ['x', 'y', 'z'].map((name, i) => {
+    const path = join(folder, `${name}.jsonl`)
+    writeFileSync(path, `{"draft":"${name}","final":"b"}\n${i === 1 ? '' : '{"draft":1,"final":"b"}\n'}`)
+    return path
+  })
+  for (let times = 0; times < 2; times++) {
+    await run(importCommand(), ...files, '--on-bad', 'reject', '--rejects', rejects)
+    const lines = readFileSync(rejects, 'utf8').trimEnd().split('\n')
+    expect(lines.map(line => (JSON.parse(line) as { file: string }).file)).toEqual([files[0], files[2]])
+  }
+})

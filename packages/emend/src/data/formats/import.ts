@@ -5,7 +5,7 @@ import { closeSync, createReadStream, openSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { DataError, EmendError, Interrupted } from '../../errors.js'
-import { asRecord } from '../fields.js'
+import { asRecord, type SourceRecord } from '../fields.js'
 import { BulkWriter } from '../store/bulk.js'
 import { BulkRows, type Placed } from '../store/bulk-rows.js'
 import { storeId } from '../store/identity.js'
@@ -28,6 +28,8 @@ export interface ImportOptions {
   readonly onBad?: 'stop' | 'reject'
   /** Default: the file's name with `.rejects.jsonl`. Made only if there is something to put in. */
   readonly rejects?: string
+  /** Whether they are added to those that stand there; default false: the file begins anew. */
+  readonly addRejects?: boolean
   /** Applied to each record before anything is stored. */
   readonly redact?: Redact
   /** Whether responses, drafts and rejected responses are put into the annotation queue; default false. */
@@ -51,6 +53,8 @@ export interface ImportReport {
   setAside: Record<string, number>
   /** Lone surrogates replaced by U+FFFD. */
   repaired: number
+  /** Numbers of JSON that are more than a number holds: kept as text, with all their digits. */
+  asText: number
   /** Items that are new in the queue. */
   queued: number
 }
@@ -89,9 +93,20 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     await importRow(store, file, format, { shape, ...(columns && { columns }) }),
   )
   const report: ImportReport = {
-    ...{ file, format: format.name, read: 0, added: 0, known: 0, rejected: 0, setAside: {}, repaired: 0, queued: 0 },
+    ...{
+      file,
+      format: format.name,
+      read: 0,
+      added: 0,
+      known: 0,
+      rejected: 0,
+      setAside: {},
+      repaired: 0,
+      asText: 0,
+      queued: 0,
+    },
   }
-  const rejects = new Rejects(options.rejects ?? `${file}.rejects.jsonl`)
+  const rejects = new Rejects(options.rejects ?? `${file}.rejects.jsonl`, options.addRejects ? 'a' : 'w')
   const batch = new BulkRows()
   const items: NewItem[] = []
   let characters = 0
@@ -114,8 +129,9 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     let value: unknown
     try {
       if ('error' in row) throw row.error
+      report.asText += row.asText ?? 0
       const record = asRecord(row.value, file, row.line)
-      const fields = mended(redact ? redact(record.fields) : record.fields, report)
+      const fields = mended(redact ? redacted(redact, record) : record.fields, report)
       value = fields
       const read = fields
         ? format.read!(fields === record.fields ? record : { ...record, fields }, options)
@@ -155,6 +171,15 @@ export async function importFile(store: Store, file: string, options: ImportOpti
     await iterator.return?.()
   }
   return report
+}
+
+/** A redaction that fails ends the import, whatever becomes of bad records: nobody can say what it would have taken out. */
+function redacted(redact: Redact, { file, line, fields }: SourceRecord) {
+  try {
+    return redact(fields)
+  } catch (cause) {
+    throw new EmendError(`${file}:${line}: the redaction failed: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** The first rows, at most so many. */
@@ -261,15 +286,17 @@ function itemsOf(entry: Entry): NewItem[] {
 /** The file of rejected records; there only if there are any. */
 class Rejects {
   readonly #path: string
+  readonly #how: 'a' | 'w'
   #file: number | undefined
 
-  constructor(path: string) {
+  constructor(path: string, how: 'a' | 'w') {
     this.#path = path
+    this.#how = how
   }
 
   add(reject: { file: string; line: number; error: string; record?: unknown }): void {
     try {
-      this.#file ??= openSync(this.#path, 'w')
+      this.#file ??= openSync(this.#path, this.#how)
       writeSync(this.#file, `${JSON.stringify(reject)}\n`)
     } catch (cause) {
       // No DataError, which would count as one more bad record.

@@ -167,6 +167,7 @@ describe('files', () => {
     ['a short row', 'draft,final\na,b\nc\n', '.csv', 'f:3: has 1 values, the header 2 columns'],
     ['an open quote', 'draft,final\na,b\n"c,d\n', '.csv', 'broken CSV: Quote Not Closed'],
     ['a column twice', 'draft,draft\na,b\n', '.csv', 'f:1: the header has the column "draft" twice'],
+    ['columns without a name', 'draft,final,,\na,b,,\n', '.csv', 'f:1: the header has several columns without a name'],
     ['no table', 'just a text\n', '.txt', 'f:1: expected JSON, Parquet, or CSV with a header'],
     ['Parquet cut off', 'PAR1 and no more', '.parquet', 'f: damaged Parquet data'],
     ['a store', 'SQLite format 3\0', '.db', 'f: an SQLite file, not a file of records'],
@@ -178,8 +179,9 @@ describe('files', () => {
 
   it.each([
     ['JSON Lines', Buffer.from('{"draft":"a","final":"\xff"}\n', 'latin1'), '.jsonl', 'f:1: the line is not UTF-8'],
-    ['JSON', Buffer.from('[\n{"draft":"a","final":"\xff"}]', 'latin1'), '.json', 'f:1: not UTF-8 from this line on'],
-    ['CSV', Buffer.from('draft,final\na,\xff\n', 'latin1'), '.csv', 'not UTF-8 from this line on'],
+    ['JSON', Buffer.from('[\n{"draft":"a","final":"\xff"}]', 'latin1'), '.json', 'f:2: not UTF-8 from this line on'],
+    ['CSV', Buffer.from('draft,final\na,\xff\n', 'latin1'), '.csv', 'f:2: not UTF-8 from this line on'],
+    ['UTF-16', Buffer.from('\ufeffdraft,final\na,b\n', 'utf16le'), '.csv', 'f: UTF-16, expected UTF-8'],
     ['UTF-16', Buffer.from(good, 'utf16le'), '.jsonl', 'f:1: '],
     ['gzip cut off', gzipSync(good.repeat(1000)).subarray(0, 40), '.jsonl.gz', 'f: broken gzip data'],
     ['no gzip at all', Buffer.from(good), '.jsonl.gz', 'f: broken gzip data'],
@@ -236,6 +238,16 @@ describe('bad records', () => {
     const file = write('{"draft":"x\\ud800y","final":"\\udc00\\udc00"}')
     expect(await importFile(store, file)).toMatchObject({ added: 1, repaired: 3 })
   })
+})
+
+it('a redaction that fails ends the import with the place, whatever becomes of bad records', async () => {
+  const redact = () => {
+    throw new Error('boom')
+  }
+  const file = write(Buffer.from('{"draft":"a","final":"b"}\n'), '.jsonl')
+  await expect(importFile(store, file, { redact, onBad: 'reject' })).rejects.toThrow(
+    `${file}:1: the redaction failed: boom`,
+  )
 })
 
 it('whatever is done to a file, the import ends well or with one clear line, never with a crash', async () => {

@@ -81,6 +81,35 @@ describe('the same format', () => {
     await store.close()
   })
 
+  it('a table of pandas, whose first column has no name', async () => {
+    const file = join(folder, 'pandas.csv')
+    writeFileSync(file, ',draft,final\n0,It were.,It was.\n1,Becaus.,Because.\n')
+    const { store, reports } = await storeOf([file])
+    expect(reports).toMatchObject([{ format: 'draft-final', added: 2 }])
+    const out = join(folder, 'pandas-again.csv')
+    await exportStore(store, out, { format: 'draft-final' })
+    expect(readFileSync(out, 'utf8')).toBe(readFileSync(file, 'utf8'))
+    await store.close()
+  })
+
+  it('numbers of more digits than a number holds keep them, as text, and are counted', async () => {
+    const record = '{"draft":"a","final":"b","id":12345678901234567890,"score":0.1,"n":7}'
+    const file = join(folder, 'long.jsonl')
+    writeFileSync(file, `${record}\n`)
+    const array = join(folder, 'long.json')
+    writeFileSync(array, `[${record.replace('"a"', '"c"')}]`)
+    const { store, reports } = await storeOf([file, array])
+    expect(reports).toMatchObject([{ asText: 1 }, { asText: 1 }])
+    const out = join(folder, 'long-again.jsonl')
+    await exportStore(store, out, { format: 'draft-final' })
+    const known = { final: 'b', id: '12345678901234567890', score: 0.1, n: 7 }
+    expect(await records(out)).toEqual([
+      { draft: 'a', ...known },
+      { draft: 'c', ...known },
+    ])
+    await store.close()
+  })
+
   it('column names that were given are written again', async () => {
     const file = join(folder, 'support.csv')
     writeFileSync(file, 'question,sent,corrected,team\nWhere?,It were.,It was.,a\n')

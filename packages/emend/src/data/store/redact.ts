@@ -8,6 +8,8 @@ const PATTERNS: readonly (readonly [pattern: RegExp, instead: string])[] = [
   [/[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*\.\p{L}{2,}/gu, '[e-mail]'],
   // International (+49 …) or with an area code, nine digits at least: years, prices and order numbers stay.
   [/(?<![\p{L}\p{N}+])(?:\+\d{1,3}[ .-]?)(?:\(\d{1,4}\)[ .-]?)?\d(?:[ ./-]?\d){6,12}(?![\p{L}\p{N}])/gu, '[phone]'],
+  // National ones that begin with 0, parted after the area code: dates have another mark or fewer digits.
+  [/(?<![\p{L}\p{N}+./-])0\d{1,5}[ /-]\d(?: ?\d){5,9}(?![\p{L}\p{N}])/gu, '[phone]'],
   [/(?<![\p{L}\p{N}])(?:\(\d{2,5}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]?\d{4}(?![\p{L}\p{N}])/gu, '[phone]'],
 ]
 

@@ -35,6 +35,8 @@ export async function openRows(path: string, onShare?: OnShare): Promise<Opened>
   const start = await beginning(path)
   if (start.startsWith('SQLite format 3\0'))
     throw new DataError('an SQLite file, not a file of records', { file: path })
+  if (/^(\xff\xfe|\xfe\xff)/.test(start))
+    throw new DataError('UTF-16, expected UTF-8; save the file as UTF-8 and try again', { file: path })
   if (start.startsWith('PAR1')) return await openParquet(path, onShare)
   const text = start.replace(/^\u00ef\u00bb\u00bf/, '').trimStart()
   if (text === '') return { shape: { container: 'jsonl' }, rows: readJsonLines(path, onShare) }

@@ -7,19 +7,22 @@ import { bytesOf, type OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
 import { decodeUtf8 } from './utf-8.js'
 
-/** Opens a CSV file. @throws DataError where its header is empty, has a name twice, or has one column only */
+/**
+ * Opens a CSV file. One column may have no name: tables of pandas begin with such a one.
+ * @throws DataError where its header is empty, has a name twice, or has one column only
+ */
 export async function openCsv(path: string, onShare?: OnShare): Promise<Opened> {
   const delimiter = await delimiterOf(path)
   const rows = parsed(path, delimiter, onShare)[Symbol.asyncIterator]()
   const first = await rows.next()
   const columns = first.done ? [] : first.value.record
-  const wrong = columns.find((name, i) => name.trim() === '' || columns.indexOf(name) !== i)
+  const wrong = columns.find((name, i) => columns.indexOf(name) !== i)
   if (columns.length < 2 || wrong !== undefined) {
     const why =
       wrong === undefined
         ? 'expected JSON, Parquet, or CSV with a header of at least two columns'
         : wrong.trim() === ''
-          ? 'the header has a column without a name'
+          ? 'the header has several columns without a name'
           : `the header has the column ${JSON.stringify(wrong)} twice`
     throw new DataError(why, { file: path, line: 1 })
   }

@@ -1,6 +1,7 @@
 /** A JSON array of records of any size, a record at a time. */
 
 import { DataError } from '../../../errors.js'
+import { parseExactly } from '../../exact-json.js'
 import { faultOf } from '../../jsonl.js'
 import { bytesOf, type OnShare } from '../../lines.js'
 import type { Row } from './container.js'
@@ -30,7 +31,7 @@ export async function* readJsonArray(path: string, onShare?: OnShare): AsyncGene
     if (json.trim() === '') return undefined
     n++
     try {
-      return { line: n, value: JSON.parse(json) }
+      return { line: n, ...parseExactly(json) }
     } catch (error) {
       return { line: n, error: faultOf(json, path, startLine, error) }
     }
