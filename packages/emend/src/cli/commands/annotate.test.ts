@@ -1,4 +1,5 @@
 /** What a run against a failing provider pays for, and what it does not. */
+import { existsSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Store } from '../../data/store/index.js'
 import { chatServer, type Fault } from '../../providers/chat-server.fixture.js'
@@ -111,6 +112,25 @@ describe('emend annotate --by llm', () => {
     expect(await store.counts()).toMatchObject({ pending: 40 })
   })
 
+  it('ends with a failure where no draft had an answer', async () => {
+    server = await chatServer({ reply, fault: () => '400' })
+    await desk.fill(3)
+    const { code, out } = await annotate().ended
+    expect([code, JSON.parse(out).failed]).toEqual([1, { refused: 3 }])
+  })
+
+  it('a store that is not there is not made', async () => {
+    server = await chatServer({ reply })
+    for (const more of [[], ['--dry-run']]) {
+      const { code, err } = await annotate(...more).ended
+      expect([code, err]).toEqual([
+        1,
+        `emend: ${desk.store}: no such store; check the path, or fill it by \`emend import --queue\`\n`,
+      ])
+    }
+    expect(existsSync(desk.store)).toBe(false)
+  })
+
   it('--dry-run asks nothing, and knows what is on disk', async () => {
     server = await chatServer({ reply })
     await desk.fill(10)
@@ -136,6 +156,8 @@ describe('emend annotate --by llm', () => {
         ['--api-key-env', 'NO_SUCH'],
         'emend: --api-key-env NO_SUCH: the environment has no such variable, or it is empty',
       ],
+      [['--budget', '0'], 'emend: --budget: got 0, expected more than 0, at most 1'],
+      [['--temperature', '-1'], 'emend: --temperature: got -1, expected at least 0'],
     ] as const) {
       const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
       const code = await runCli(desk.arguments(server.url, ...args))

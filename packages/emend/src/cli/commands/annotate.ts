@@ -5,7 +5,7 @@ import type { EditOp } from '@emend/edits'
 import { Command, Option } from 'commander'
 import type { Annotator, Forecast, QueueReport } from '../../annotators/index.js'
 import type { Store } from '../../data/store/index.js'
-import { UsageError } from '../../errors.js'
+import { DataError, UsageError } from '../../errors.js'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type Progress, progress } from '../../progress.js'
 import type { Caller } from '../../providers/index.js'
@@ -59,6 +59,7 @@ export function annotateCommand(): Command {
 
 async function byScript(flags: Flags): Promise<void> {
   if (flags.world === undefined) throw new UsageError('--by scripted needs --world NAME or --world MODULE')
+  mustExist(flags.store)
   const { scriptedAnnotator } = await import('../../annotators/index.js')
   const { Store } = await import('../../data/store/index.js')
   const annotator = await scriptedAnnotator(flags.world, flags.seed)
@@ -73,6 +74,10 @@ async function byLanguageModel(flags: Flags): Promise<void> {
   const { Store } = await import('../../data/store/index.js')
   const prices = pricesOf(flags)
   const { budget, again, temperature, maxTokens, limit, seed } = flags
+  // No answer would be used, or taken, and each would be paid for.
+  if (!(budget > 0 && budget <= 1)) throw new UsageError(`--budget: got ${budget}, expected more than 0, at most 1`)
+  if (temperature < 0) throw new UsageError(`--temperature: got ${temperature}, expected at least 0`)
+  mustExist(flags.store)
   // Who only asks what it would cost makes no file of calls.
   const kept = flags.dryRun && !existsSync(flags.calls) ? ':memory:' : flags.calls
   const { caller, store: calls } = await openCaller({ ...flags, calls: kept })
@@ -96,6 +101,13 @@ async function byLanguageModel(flags: Flags): Promise<void> {
   if (flags.json) await printJson({ ...report, calls: summary })
   else await print(`${await describe(report, annotator.by.name)}\n${describeCalls(summary, prices !== undefined)}`)
   if (report.stopped !== undefined) process.exitCode = report.stopped === 'interrupted' ? 130 : 1
+  else if (Object.keys(report.failed).length > 0 && summary.answered + summary.cached === 0) process.exitCode = 1
+}
+
+/** A store whose name is mistyped would be made, and have nothing to do. */
+function mustExist(store: string): void {
+  if (!existsSync(store))
+    throw new DataError('no such store; check the path, or fill it by `emend import --queue`', { file: store })
 }
 
 function describeForecast(found: Forecast): string {
@@ -138,6 +150,8 @@ async function work(store: Store, annotator: Annotator, flags: Flags, parallel: 
     })
   } finally {
     clearInterval(ticking)
+    // The closing line tells all, also what was done since it was last drawn.
+    show()
     line?.finish(caller && note(caller))
   }
 }
