@@ -168,3 +168,27 @@ describe('SFT and DPO on adapters', () => {
     )
   })
 })
+
+it('training leaves nothing in memory but what it gives back', async () => {
+  const settings = { epochs: 1, batch_size: 12 }
+  const tuned = base.clone()
+  const numbers = (parameters: ReadonlyMap<string, unknown>) => parameters.size
+  const added = async (train: () => Promise<unknown>) => {
+    const count = memory().tensors
+    await train()
+    return memory().tensors - count
+  }
+  expect(await added(() => fineTune(tuned, texts, settings))).toBe(0)
+  let made: RewardModel | undefined
+  expect(
+    await added(async () => {
+      made = await trainRewardModel(tuned, edits, settings)
+    }),
+  ).toBeLessThanOrEqual(numbers(made!.scalar.parameters()) + 8)
+})
+
+it('a model under an adapter says why it cannot be trained itself', async () => {
+  const frozen = base.clone()
+  await trainRewardModel(frozen, edits, { epochs: 1, batch_size: 12, lora })
+  await expect(fineTune(frozen, texts)).rejects.toThrow('the weights of the model are frozen, since an adapter reads')
+})

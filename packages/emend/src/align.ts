@@ -64,6 +64,9 @@ export async function fineTune(
     response: Int32Array.of(...responses[i]!.ids, eos),
   }))
   const settings = checkConfig(sftConfig, config)
+  if (!settings.lora && model.decoder.trainable().size === 0) {
+    throw new EmendError('the weights of the model are frozen, since an adapter reads them: give lora, or a clone()')
+  }
   const tuned = settings.lora ? model.adapted(settings.lora, seed) : model
   await sft(tuned.decoder, examples, settings, seed, new Run(options))
   if (tuned === model) model.base = null

@@ -126,4 +126,5 @@ export async function dpo(
     )
   }
   measured()
+  trainer.dispose()
 }

@@ -225,6 +225,8 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     kl.update(reported['objective/kl'] as number, rollout.length)
   }
   measured()
+  policyTrainer.dispose()
+  valueTrainer.dispose()
 }
 
 /** A sample of a length, whatever it says. */

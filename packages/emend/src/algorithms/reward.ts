@@ -110,6 +110,7 @@ export async function trainReward(
     )
   }
   measured()
+  trainer.dispose()
 }
 
 /** A reading of 2B responses, chosen first → the two readings of B. */

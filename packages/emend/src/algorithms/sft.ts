@@ -107,6 +107,7 @@ export async function sft(
     )
   }
   measured()
+  trainer.dispose()
 }
 
 /** An example of a length, whatever it says. */

@@ -185,6 +185,16 @@ export class Trainer implements Stateful {
     })
   }
 
+  /** Frees what only training needs: gradients, moments, masters. The weights stay as they are; the trainer is of no more use. */
+  dispose(): void {
+    this.#optimizer.zeroGrad()
+    this.#optimizer.dispose()
+    for (const { weight, master } of this.#halves.values()) {
+      weight.grad = null
+      master.dispose()
+    }
+  }
+
   #measure(): void {
     this.#peak = Math.max(this.#peak, memory().bytes)
   }
