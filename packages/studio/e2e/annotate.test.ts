@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { NewItem } from '../../emend/src/data/store/index.js'
 import {
   browserPath,
   editsOf,
@@ -234,6 +235,31 @@ describe.skipIf(!browserPath)('editing in the browser', () => {
     await page.keyboard.press('Control+Enter')
     await showing(page, 'Reply 0')
     expect((await editsOf(studio.store)).map(({ final }) => final)).toEqual(['今日は晴れです。'])
+    await studio.remove()
+  })
+
+  it('in a low window a long prompt shows its end, which the response answers, and the keys their beginning', async () => {
+    const turns = Array.from({ length: 12 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: `Turn ${i}.` }))
+    const lines = Array.from({ length: 40 }, (_, i) => `Line ${i}.`).join('\n')
+    const studio = await startStudio([
+      { prompt: lines, response: 'An answer.' },
+      { prompt: [...turns, { role: 'user', content: 'Last.' }] as NewItem['prompt'], response: 'Another answer.' },
+    ])
+    const page = await openWindow(await browser.newContext({ viewport: { width: 390, height: 560 } }), studio.url)
+    const shown = () =>
+      page.locator('.prompt .scroll').evaluate(box => {
+        const last = [...box.querySelectorAll('.text')].at(-1)!
+        return last.getBoundingClientRect().bottom <= box.getBoundingClientRect().bottom + 1
+      })
+    await showing(page, 'An answer.')
+    expect(await shown()).toBe(true)
+    await page.keyboard.press('Alt+s')
+    await showing(page, 'Another answer.')
+    expect(await shown()).toBe(true)
+    // The prompt leaves room for what is edited.
+    expect(await page.locator('.prompt').evaluate(box => box.getBoundingClientRect().height)).toBeLessThan(280)
+    await page.keyboard.press('Control+/')
+    expect(await page.locator('dialog').evaluate(dialog => dialog.scrollTop)).toBe(0)
     await studio.remove()
   })
 })

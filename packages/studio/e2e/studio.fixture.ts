@@ -36,7 +36,9 @@ export async function startStudio(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   // A test that fails leaves nothing running.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   let said = ''
   child.stderr.on('data', piece => {
     said += piece

@@ -139,7 +139,9 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
     <article aria-busy={deciding}>
       <section class="prompt" aria-label="Prompt">
         <h2>Prompt</h2>
-        <PromptText prompt={item.prompt} />
+        <div class="scroll" ref={toEnd}>
+          <PromptText prompt={item.prompt} />
+        </div>
       </section>
       <section class={shown.deleted ? 'response' : 'response clean'} aria-label="Response and its red lines">
         <h1>Response{item.edited && <small> edited before; a submission is its next version</small>}</h1>
@@ -237,6 +239,9 @@ function useKeys(act: Record<Action, () => void>, tag: (i: number) => void): voi
     return () => removeEventListener('keydown', onKey, { capture: true })
   }, [])
 }
+
+/** What the response answers stands at the end of a prompt. */
+const toEnd = (element: HTMLElement | null) => element?.scrollTo(0, element.scrollHeight)
 
 const PromptText = ({ prompt }: { prompt: Prompt }) =>
   typeof prompt === 'string' ? (

@@ -79,7 +79,12 @@ function App({ desk }: { desk: Desk }) {
 
 function Keys({ reasons, onClose }: { reasons: readonly string[]; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null)
-  useLayoutEffect(() => dialog.current?.showModal(), [])
+  useLayoutEffect(() => {
+    const { current } = dialog
+    current?.showModal()
+    // The button at the end has the focus; in a low window that would hide the beginning.
+    current?.scrollTo(0, 0)
+  }, [])
   return (
     <dialog ref={dialog} aria-labelledby="keys" onClose={onClose}>
       <h2 id="keys">Keys</h2>
