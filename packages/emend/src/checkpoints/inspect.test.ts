@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { memory } from '@emend/torch'
@@ -44,7 +44,27 @@ describe('inspect', () => {
     expect(inspectModel(path)).toMatchObject({ architecture: 'LlamaForTokenClassification', tokenizer: null })
   })
 
+  it('an adapter, and the model that it changes', () => {
+    const adapter = join(folder, 'adapter')
+    mkdirSync(adapter)
+    const settings = { peft_type: 'LORA', task_type: 'CAUSAL_LM', r: 4, lora_alpha: 8, target_modules: ['q_proj'] }
+    const write = (base: string) =>
+      writeFileSync(
+        join(adapter, 'adapter_config.json'),
+        JSON.stringify({ ...settings, base_model_name_or_path: base }),
+      )
+    write('../qwen3')
+    expect(inspectModel(adapter)).toMatchObject({
+      architecture: 'Qwen3ForCausalLM',
+      parameters: PARAMETERS,
+      adapter: { lora: { rank: 4, alpha: 8, targets: ['q_proj'] }, base: converted },
+    })
+    write('../nowhere')
+    expect(() => inspectModel(adapter)).toThrow('the weights that the adapter changes are not where it says')
+  })
+
   it('what is wrong is said in a line', () => {
+    expect(() => inspectModel(folder)).toThrow('no such model, expected a folder with config.json or a .gguf file')
     expect(() => inspectModel(join(folder, 'none'))).toThrow(
       'none: no such model, expected a folder with config.json or',
     )

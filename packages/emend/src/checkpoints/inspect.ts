@@ -1,6 +1,6 @@
 /** What a model is and what memory it takes, from headers alone: no weight is read. */
 
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DType } from '@emend/torch'
 import { EmendError } from '../errors.js'
@@ -10,6 +10,7 @@ import { tensorShapes } from '../models/shapes.js'
 import { type StageMemory, stageMemory } from '../training/memory-estimate.js'
 import { isGguf, openGguf, readTokenizerFiles, type TokenizerFiles, tokenizerFiles } from './gguf/index.js'
 import { readJson } from './json-file.js'
+import { type AdapterFolder, baseOfAdapter, isAdapter, readAdapterFolder } from './peft.js'
 import { placeWeights, readWeightHeaders, storedDtype } from './weights.js'
 
 /** A tokenizer, in short. */
@@ -42,13 +43,20 @@ export interface ModelSummary {
     readonly stages: readonly StageMemory[]
   }
   readonly config: DecoderConfig
+  /** of an adapter's folder, where all else is said of the model that it changes */
+  readonly adapter?: AdapterFolder & { readonly base: string }
 }
 
 /**
- * Looks at a Hugging Face folder, in shards too, or at a GGUF file; its tensors are held against its settings.
+ * Looks at a Hugging Face folder, in shards too, at a GGUF file, or at an adapter's folder and the model that it names; the
+ * tensors of a model are held against its settings.
  * @throws EmendError naming the file and what is missing, wrong or not supported
  */
 export function inspectModel(path: string): ModelSummary {
+  if (isAdapter(path)) {
+    const base = baseOfAdapter(path) as string
+    return { ...inspectModel(base), adapter: { ...readAdapterFolder(path), base } }
+  }
   const { config, kind, dtype, tokenizer } = isGguf(path) ? file(path) : folder(path)
   let parameters = 0
   for (const [, shape] of tensorShapes(config, kind === 'causal' ? 'vocabulary' : 'scalar')) {
@@ -90,7 +98,7 @@ function file(path: string): Found {
 }
 
 function folder(path: string): Found {
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
+  if (!existsSync(join(path, 'config.json'))) {
     throw new EmendError(`${path}: no such model, expected a folder with config.json or a .gguf file`)
   }
   const settings = join(path, 'config.json')

@@ -8,7 +8,7 @@ export function inspectCommand(): Command {
   const command = new Command('inspect')
     .helpGroup(groups.models)
     .description('what a model is and what memory it takes, without loading it')
-    .argument('<model>', 'a Hugging Face folder, a .gguf file, or the name of a pulled model')
+    .argument('<model>', 'a Hugging Face folder, of an adapter too, a .gguf file, or the name of a pulled model')
   return withCommonOptions(command)
     .addHelpText('after', examples(['emend inspect model.gguf', 'architecture, size, context, memory at each stage']))
     .action(async (model: string, flags: CommonOptions) => {
@@ -20,10 +20,11 @@ export function inspectCommand(): Command {
     })
 }
 
-function forMachines({ config, ...found }: ModelSummary) {
+function forMachines({ config, adapter, ...found }: ModelSummary) {
   const { weights, cachePerToken, stages } = found.memory
   const { tokenizer } = found
   return {
+    ...(adapter && { adapter: { ...adapter.lora, base: adapter.base } }),
     architecture: found.architecture,
     parameters: found.parameters,
     dtype: found.dtype,
@@ -47,7 +48,7 @@ function forMachines({ config, ...found }: ModelSummary) {
   }
 }
 
-function forPeople({ config, tokenizer, memory, ...found }: ModelSummary): string {
+function forPeople({ config, tokenizer, memory, adapter, ...found }: ModelSummary): string {
   const heads =
     config.heads === config.kvHeads ? `${config.heads} heads` : `${config.heads} heads, ${config.kvHeads} of keys`
   const special = [
@@ -58,6 +59,12 @@ function forPeople({ config, tokenizer, memory, ...found }: ModelSummary): strin
     .filter(([, token]) => token != null)
     .map(([name, token]) => `${name} ${token}`)
   const facts = [
+    ...(adapter
+      ? [
+          ['adapter', `rank ${adapter.lora.rank}, alpha ${adapter.lora.alpha}, on ${adapter.lora.targets.join(', ')}`],
+          ['on', adapter.base],
+        ]
+      : []),
     ['architecture', found.architecture],
     ['parameters', found.parameters.toLocaleString('en-US')],
     ['stored as', found.dtype],
@@ -76,8 +83,8 @@ function forPeople({ config, tokenizer, memory, ...found }: ModelSummary): strin
     ],
     ['weights', `${sized(memory.weights.float32)} in float32, ${sized(memory.weights.bfloat16)} in bfloat16`],
     ['cache', `${sized(memory.cachePerToken.float32)} a token in float32`],
-  ] as const
-  return [...facts.map(([name, value]) => `${name.padEnd(14)}${value}`), ...stageTable(memory.stages)].join('\n')
+  ]
+  return [...facts.map(([name, value]) => `${name!.padEnd(14)}${value}`), ...stageTable(memory.stages)].join('\n')
 }
 
 const UNITS = [
