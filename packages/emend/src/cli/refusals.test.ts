@@ -73,6 +73,18 @@ it.each([
     'nothing to score: --response is empty and --no-eos leaves out its end; give one of them',
   ],
   [
+    'a guard that is set, and is none',
+    2,
+    'serve FOLDER --guard-turns last',
+    '--guard-turns: there is no guard; give --guard said',
+  ],
+  [
+    'an address of nobody',
+    2,
+    'serve FOLDER --guard said --guard-base-url http://127.0.0.1:1/v1',
+    '--guard-base-url, --guard-api-key-env: whose? give --guard-llm as well',
+  ],
+  [
     'a model that was not pulled',
     1,
     'sft --model nobody/nothing --edits FOLDER/one.jsonl --out FOLDER/x',

@@ -32,12 +32,18 @@ export function withGuardOptions(command: Command): Command {
 }
 
 /** @throws UsageError naming the option */
-export async function guardOption(flags: GuardFlags): Promise<ServeOptions['guard']> {
+export async function guardOption(flags: GuardFlags, command: Command): Promise<ServeOptions['guard']> {
   const { guard, guardLlm: llm, guardBaseUrl: baseUrl, guardApiKeyEnv: apiKeyEnv, guardPrefix: prefix } = flags
   if (guard === undefined) {
-    if (llm !== undefined) throw new UsageError('--guard-llm: there is no guard; give --guard said')
+    // Whoever sets how it guards takes the model to be guarded.
+    const idle = command.options.find(
+      option => option.long?.startsWith('--guard-') && command.getOptionValueSource(option.attributeName()) === 'cli',
+    )
+    if (idle) throw new UsageError(`${idle.long}: there is no guard; give --guard said`)
     return undefined
   }
+  if (llm === undefined && (baseUrl ?? apiKeyEnv) !== undefined)
+    throw new UsageError('--guard-base-url, --guard-api-key-env: whose? give --guard-llm as well')
   if (llm?.startsWith('local:'))
     throw new UsageError(
       `--guard-llm ${llm}: serve it with another emend serve, and name it here as openai-compatible:NAME`,

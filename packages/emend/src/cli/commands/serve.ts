@@ -44,13 +44,13 @@ export function serveCommand(): Command {
         ['emend serve runs/ppo/model --guard said', 'the model itself is asked first whether a request is harmful'],
       ),
     )
-    .action(async (path: string, flags: Flags) => {
+    .action(async (path: string, flags: Flags, command: Command) => {
       const apiKey = flags.apiKeyEnv === undefined ? undefined : keyFrom(flags.apiKeyEnv)
       const { isLoopback, serve } = await import('../../server/index.js')
       const { Tokenizer } = await import('../../text/index.js')
       const { host, port, maxRows, queue, name, reward, threads } = flags
       const signal = interruptSignal()
-      const guard = await guardOption(flags)
+      const guard = await guardOption(flags, command)
       const server = await serve({
         model: path,
         ...{ host, port, maxRows, queue },
