@@ -8,8 +8,9 @@ import type { Item } from './api'
 import type { Desk, DeskState } from './desk'
 import { Editor } from './editor'
 import { Heats } from './heat'
-import { type Action, asked, keyOf, tagKey } from './keys'
+import { type Action, keyOf, tagKey } from './keys'
 import type { Edited } from './red-lines'
+import { useKeys } from './use-keys'
 import { Marked } from './visible'
 
 /** An edit that changes less can be no rewrite, which takes long to find out. */
@@ -35,7 +36,7 @@ export function Annotate({ desk, state, onLook, onKeys }: AnnotateProps) {
         </p>
       )}
       {item === undefined && <p class="soft">Opening …</p>}
-      {item === null && <Nothing desk={desk} />}
+      {item === null && <Nothing desk={desk} state={state} onLook={onLook} onKeys={onKeys} />}
       {item && (
         // Another item is another component, and so is the same item given anew.
         <Work key={state.serial} desk={desk} state={state} item={item} onLook={onLook} onKeys={onKeys} />
@@ -44,18 +45,29 @@ export function Annotate({ desk, state, onLook, onKeys }: AnnotateProps) {
   )
 }
 
-const Nothing = ({ desk }: { desk: Desk }) => (
-  <section class="nothing">
-    <h1>Nothing is left to edit</h1>
-    <p>
-      New drafts appear here by themselves. <code>emend import</code> brings them into the store; skipped ones stay in
-      the list.
-    </p>
-    <button type="button" onClick={() => void desk.undo()}>
-      Take back the last decision <kbd>{keyOf('undo')}</kbd>
-    </button>
-  </section>
-)
+function Nothing({ desk, state, onLook, onKeys }: AnnotateProps) {
+  const undo = () => void desk.undo()
+  useKeys({ undo, look: onLook, keys: onKeys, queue: () => focusList() })
+  const never = Object.values(state.counts).every(count => count === 0)
+  return (
+    <section class="nothing">
+      <h1>{never ? 'No drafts are here yet' : 'Nothing is left to edit'}</h1>
+      <p>
+        New drafts appear here by themselves. <code>emend import FILE --queue</code> brings them into the store
+        {never ? '.' : '; skipped ones stay in the list.'}
+      </p>
+      {!never && (
+        <button type="button" onClick={undo}>
+          Take back the last decision <kbd>{keyOf('undo')}</kbd>
+        </button>
+      )}
+    </section>
+  )
+}
+
+/** To the item at hand, the first one, or what chooses the list. */
+const focusList = () =>
+  document.querySelector<HTMLElement>('.queue [aria-current], .queue li button, .queue button')?.focus()
 
 function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Item }) {
   const { studio } = desk
@@ -115,9 +127,8 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
     },
     lines: () => flip('deleted'),
     queue: () => {
-      const list = document.querySelector<HTMLElement>('.queue [aria-current], .queue li button, .queue button')
       if (document.activeElement?.closest('.queue')) toEditor()
-      else list?.focus()
+      else focusList()
     },
     look: onLook,
     keys: onKeys,
@@ -219,25 +230,6 @@ function Work({ desk, state, item, onLook, onKeys }: AnnotateProps & { item: Ite
       )}
     </article>
   )
-}
-
-function useKeys(act: Record<Action, () => void>, tag: (i: number) => void): void {
-  const latest = useRef({ act, tag })
-  latest.current = { act, tag }
-  useLayoutEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      // A dialog has its own keys.
-      if (document.querySelector('dialog[open]')) return
-      const wanted = asked(event)
-      if (wanted === undefined) return
-      event.preventDefault()
-      event.stopPropagation()
-      if (typeof wanted === 'number') latest.current.tag(wanted)
-      else latest.current.act[wanted]()
-    }
-    addEventListener('keydown', onKey, { capture: true })
-    return () => removeEventListener('keydown', onKey, { capture: true })
-  }, [])
 }
 
 /** What the response answers stands at the end of a prompt. */

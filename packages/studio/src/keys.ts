@@ -53,7 +53,7 @@ export const meanings: readonly (readonly [Action, string])[] = [
   ['heat', 'Show or hide token rewards'],
   ['lines', 'Show or hide what was deleted'],
   ['queue', 'To the list and back'],
-  ['look', 'Look at any text through the reward model'],
+  ['look', 'Look at any text through the reward model, and back'],
   ['keys', 'These keys (also ? outside the text)'],
 ]
 

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { Studio } from './api'
 import { Heats } from './heat'
+import { useKeys } from './use-keys'
 
 export interface LookedAt {
   readonly prompt: string
@@ -9,7 +10,15 @@ export interface LookedAt {
   readonly second: string
 }
 
-export function Look({ studio, at }: { studio: Studio; at: LookedAt }) {
+export interface LookProps {
+  readonly studio: Studio
+  readonly at: LookedAt
+  onBack(): void
+  onKeys(): void
+}
+
+export function Look({ studio, at, onBack, onKeys }: LookProps) {
+  useKeys({ look: onBack, keys: onKeys })
   const [{ prompt, first, second }, set] = useState(at)
   const change = (part: Partial<LookedAt>) => set(before => ({ ...before, ...part }))
   if (!studio.reward)

@@ -58,7 +58,7 @@ function App({ desk }: { desk: Desk }) {
       </header>
       <div class={look ? 'page wide' : 'page'}>
         {look ? (
-          <Look studio={desk.studio} at={look} />
+          <Look studio={desk.studio} at={look} onBack={() => setLook(undefined)} onKeys={() => setKeys(true)} />
         ) : (
           <>
             <Queue
