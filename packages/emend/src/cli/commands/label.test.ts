@@ -48,6 +48,18 @@ const token = (character: string, start: number, changed: boolean) => ({
   changed,
 })
 
+it('with --json, tells on stdout of what it wrote into a file', async () => {
+  const file = write('few.jsonl', { draft: 'ab', final: 'axb' }, { draft: 'é', final: 'é' })
+  const out = join(folder, 'few-labels.jsonl')
+  expect(JSON.parse((await run(file, '--out', out, '--json')).out)).toEqual({
+    out,
+    pairs: 2,
+    edit_ratio: 0.1,
+    repaired: 0,
+  })
+  expect((await run(file, '--out', out)).out).toBe('')
+})
+
 it('prints a line a pair', async () => {
   const file = write('pairs.jsonl', { draft: 'ab', final: 'axb', prompt: 'Q' }, { draft: 'é', final: 'é' })
   const { out, log } = await run(file, '--json')

@@ -4,7 +4,7 @@ import { Command } from 'commander'
 import { interruptSignal } from '../../pipeline/interrupt.js'
 import { progress } from '../../progress.js'
 import { type CommonOptions, withCommonOptions } from '../options.js'
-import { examples, groups } from '../output.js'
+import { examples, groups, printJson } from '../output.js'
 
 interface LabelOptions extends CommonOptions {
   tokenizer: string
@@ -27,7 +27,7 @@ export function labelCommand(): Command {
         ['emend label edits.jsonl.gz --tokenizer gpt2 --out labels.jsonl', 'the same, into a file'],
       ),
     )
-  // The lines are JSON with and without --json: a line is the one result of a pair.
+  // The lines are JSON with and without --json: a line is the one result of a pair. Where they go into a file, --json tells of it.
   return withCommonOptions(command).action(async (file: string, options: LabelOptions) => {
     const { labelFile, Tokenizer } = await import('../../text/index.js')
     const tokenizer = await Tokenizer.load(options.tokenizer)
@@ -49,5 +49,6 @@ export function labelCommand(): Command {
     if (pairs === 0) process.stderr.write(`emend: ${file}: 0 records, so there was nothing to label\n`)
     line.update(pairs)
     line.finish(`mean edit ratio ${meanEditRatio.toFixed(3)}${mended}`)
+    if (options.out && options.json) await printJson({ out: options.out, pairs, edit_ratio: meanEditRatio, repaired })
   })
 }
