@@ -10,8 +10,7 @@ export function callError(name: string, error: unknown, secrets: readonly string
   const known = causes(error).find(each => each instanceof CallError)
   if (known) return known
   if (signal?.aborted) return stopped(name, signal)
-  const what = (error as { message?: unknown } | null)?.message
-  const message = `${name}: ${said(typeof what === 'string' ? what : String(error), secrets)}`
+  const message = `${name}: ${said(wordsOf(error), secrets)}`
   const cause = withoutSecrets(error, secrets)
   const api = APICallError.isInstance(error) ? error : undefined
   const status = api?.statusCode
@@ -36,6 +35,16 @@ export function stopped(name: string, signal: AbortSignal | undefined, charged =
   return new CallError(timeout ? 'timeout' : 'stopped', `${name}: ${timeout ? 'no answer in time' : 'stopped'}`, {
     charged,
   })
+}
+
+/** What is said of an error, with what is at its root: of an answer that broke off, the SDK says that it failed to process it. */
+function wordsOf(error: unknown): string {
+  const told = causes(error).flatMap(each => {
+    const { message } = each as { message?: unknown }
+    return typeof message === 'string' && message !== '' ? [message] : []
+  })
+  const [first, root] = [told[0] ?? String(error), told.at(-1) ?? '']
+  return first.includes(root) ? first : `${first}: ${root}`
 }
 
 function causes(error: unknown): unknown[] {

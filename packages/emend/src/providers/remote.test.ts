@@ -292,6 +292,17 @@ describe('a failure', () => {
     expect(String(broken)).not.toContain(KEY)
   })
 
+  it('of an answer that broke off says what broke it', async () => {
+    await serve(response => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write(`data: ${JSON.stringify(delta('It is '))}\n\n`)
+      setTimeout(() => response.destroy(), 5)
+    })
+    await expect(ask(await model(), messages)).rejects.toThrow(
+      /^openai-compatible:m-1: Failed to process [^:]+: [^:]+$/,
+    )
+  })
+
   it('is told in one line without control characters, and not at length', async () => {
     expect((await status(500, 'a\n\n\u001b[31mb\u0007')).message).toBe('openai-compatible:m-1: a [31mb (status 500)')
     expect((await status(500, 'x'.repeat(5_000_000))).message.length).toBeLessThan(500)
