@@ -1,7 +1,7 @@
 /** `emend score`: what a reward model thinks of every token of a response. */
 
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { EmendError, UsageError } from '../../errors.js'
 import { heatLine } from '../../evaluation/reports/terminal.js'
@@ -43,6 +43,12 @@ export function scoreCommand(): Command {
         throw new EmendError(`${flags.reward} was trained with another tokenizer; name its own with --tokenizer`)
       }
       const prompts = await encodePrompts(tokenizer, [flags.prompt])
+      if (prompts[0]!.length === 0) {
+        const got = JSON.stringify(flags.prompt)
+        throw new UsageError(
+          `--prompt: got ${got}, of which the tokenizer makes no token to read behind; give some text`,
+        )
+      }
       const response = await tokenizer.encode(flags.response)
       const [eos] = flags.eos ? reward.scalar.config.eos : []
       if (eos === undefined && response.ids.length === 0)
@@ -59,15 +65,15 @@ export function scoreCommand(): Command {
       })
       const total = read?.sequence as number
       if (flags.json) return printJson({ tokens, total })
-      await print(
-        `${heatLine(tokens, flags.colour ? {} : { colours: 'none' })}\ntotal ${total.toFixed(4)} (${reward.objective.kind})`,
-      )
+      const how = reward.objective.kind === 'token' ? 'the mean over tokens' : 'read at the last token'
+      const heat = heatLine(tokens, flags.colour ? {} : { colours: 'none' })
+      await print(`${heat}\ntotal ${total.toFixed(4)} (${reward.objective.kind}: ${how})`)
     })
 }
 
-/** The tokenizer in the reward model's folder, or in the model it was trained from. */
+/** The tokenizer in the reward model's folder, in the one above, or where a run of the demo keeps it for all its models. */
 export function tokenizerBeside(folder: string): string {
-  const places = [join(folder, 'tokenizer.json'), join(dirname(folder), 'tokenizer.json')]
+  const places = ['.', '..', '../../tokenizer'].map(place => join(folder, place, 'tokenizer.json'))
   const found = places.find(place => existsSync(place))
   if (!found) throw new EmendError(`${folder} has no tokenizer.json beside it; name one with --tokenizer`)
   return found
