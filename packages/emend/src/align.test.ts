@@ -153,6 +153,12 @@ describe('align', () => {
     expect(weights((policies[0] as LanguageModel).decoder)).toEqual(weights((policies[1] as LanguageModel).decoder))
   })
 
+  it('says what takes its time before the first step', async () => {
+    const lines: string[] = []
+    await aligned({ steps: 1, onLine: line => lines.push(line) })
+    expect(lines[0]).toBe('ppo: sampling 256 replies of the model, to centre and scale the reward on them')
+  })
+
   it('stopped, goes on from its folder to the same weights', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'emend-align-'))
     const stop = new AbortController()

@@ -139,6 +139,7 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
       : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
+  onLine?.(`ppo: sampling ${CALIBRATION_SAMPLES} replies of the model, to centre and scale the reward on them`)
   const samples = await model.completeAsync(sampled, {
     seed,
     maxNewTokens: config.max_new_tokens,
