@@ -30,11 +30,13 @@ export function judgeMessages({ prompt, a, b }: Game): ChatMessage[] {
   ]
 }
 
+/** "Better: A", and words for it; not the article, as in "which is better is a matter of taste". */
+const VERDICT =
+  /better\s*(?:response\s*)?(?:is|:)\s*(?:response\s*)?["'*`(]*(a|b|tie)\b(?![^\S\n]+(?!(?:as|because|by|due|for|in|since|with)\b)\p{L})/giu
+
 /** Reads a judgement: the last line that says which is better, or a bare letter; null where there is none. */
 export function readVerdict(answer: string): Preference {
-  const said = [...answer.matchAll(/better\s*(?:response\s*)?(?:is|:)\s*(?:response\s*)?["'*`(]*(a|b|tie)\b/gi)].at(
-    -1,
-  )?.[1]
+  const said = [...answer.matchAll(VERDICT)].at(-1)?.[1]
   const bare = /^\W*(?:response\s+)?(a|b|tie)\W*$/i.exec(answer)?.[1]
   const verdict = (said ?? bare)?.toLowerCase()
   return verdict === 'a' ? 1 : verdict === 'b' ? 2 : verdict === 'tie' ? 1.5 : null
