@@ -107,7 +107,7 @@ describe('drafts and finals', () => {
     expect(report).toMatchObject({ read: 8, kept: 2, broken: 6 })
     const messages = report.setAside.map(row => row.message!.slice(path.length))
     expect(messages).toEqual([
-      ':2: final: missing: the record has draft; name the columns if they are called otherwise',
+      ':2: final: missing: the record has draft; emend import --columns takes other names',
       ':3: final: expected text, got number 7',
       ':4: column 25: broken JSON: expected a value, got the end; mend the line or remove it',
       ':5: expected an object of fields, got an array of 2',

@@ -53,10 +53,7 @@ export function presentField(record: SourceRecord, field: string): unknown {
   const value = own(record, field)
   if (value !== undefined) return value
   const has = Object.keys(record.fields).join(', ') || 'no fields'
-  throw new DataError(
-    `missing: the record has ${has}; name the columns if they are called otherwise`,
-    at(record, field),
-  )
+  throw new DataError(`missing: the record has ${has}; emend import --columns takes other names`, at(record, field))
 }
 
 /** The error for a field with a wrong value. */

@@ -103,6 +103,13 @@ describe('JSON Lines', () => {
     await expect(all(readJsonl(path))).rejects.toThrow(`${path}:2: the line is not UTF-8`)
   })
 
+  it.each([
+    ['PAR1…', 'a Parquet file, expected lines of text; emend import takes it into a store'],
+    ['SQLite format 3\0…', 'an SQLite file, expected lines of text; what a store holds emend export writes'],
+  ])('says what %j is', async (content, message) => {
+    await expect(all(readJsonl(file('other.jsonl', content)))).rejects.toThrow(`other.jsonl: ${message}`)
+  })
+
   it('names what cannot be read', async () => {
     await expect(all(readJsonl(join(folder, 'absent.jsonl')))).rejects.toThrow('absent.jsonl: no such file')
     await expect(all(readJsonl(join(folder, 'absent.jsonl.gz')))).rejects.toThrow('absent.jsonl.gz: no such file')

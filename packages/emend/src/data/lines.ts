@@ -53,7 +53,10 @@ export async function* readLineBatches(path: string, onShare?: OnShare): AsyncGe
   }
   let line = 0
   let pending: Buffer[] = []
+  let begun = false
   for await (const chunk of bytesOf(path, onShare)) {
+    if (!begun) refuseOtherKinds(chunk, path)
+    begun = true
     const end = chunk.lastIndexOf(NEWLINE)
     if (end < 0) {
       pending.push(chunk)
@@ -66,6 +69,18 @@ export async function* readLineBatches(path: string, onShare?: OnShare): AsyncGe
     yield Array.from<string | Buffer, TextLine | BrokenLine>(lines, text => decode(text, ++line))
   }
   if (pending.length > 0) yield [decode(Buffer.concat(pending), ++line)]
+}
+
+/** Files that people give where lines are read. */
+const OTHER_KINDS = [
+  ['SQLite format 3\0', 'an SQLite file, expected lines of text; what a store holds emend export writes as JSON Lines'],
+  ['PAR1', 'a Parquet file, expected lines of text; emend import takes it into a store'],
+] as const
+
+/** @throws DataError where the file begins as one of them */
+function refuseOtherKinds(start: Buffer, file: string): void {
+  for (const [magic, what] of OTHER_KINDS)
+    if (start.subarray(0, magic.length).toString('latin1') === magic) throw new DataError(what, { file })
 }
 
 function* linesOf(bytes: Buffer): Generator<Buffer> {

@@ -127,7 +127,7 @@ describe('emend evaluate --annotations', () => {
     [
       ['--model-outputs', 'FOLDER/two.json', '--reference-outputs', 'FOLDER/outputs.json', '--judge', 'oracle'],
       1,
-      'FOLDER/two.json:1: output: missing: the record has instruction, output_1, output_2, generator_1, generator_2, annotator, preference; name the columns if they are called otherwise',
+      'FOLDER/two.json:1: output: missing: the record has instruction, output_1, output_2, generator_1, generator_2, annotator, preference; emend import --columns takes other names',
     ],
     [
       ['--annotations', 'FOLDER/none.json', '--leaderboard', 'FOLDER/two.json'],
