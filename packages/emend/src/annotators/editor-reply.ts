@@ -1,4 +1,5 @@
 /** From what a language model answers to the final text: what it wraps around the text is no part of it, and is noticed. */
+import { withoutThought } from '../providers/thoughts.js'
 import { finalTag } from './editor-prompt.js'
 
 /** The final text, or what is wrong with the answer as one sentence. */
@@ -12,15 +13,13 @@ const TALK =
   /\n[^\S\n]*\**(?:notes?|changes|changes made|explanation|i (?:changed|corrected|removed|added|made|have|kept))\b/i
 const QUESTION = /<\/?(?:draft|instruction|preferred|reasons)(?:-\d+)?>/
 const HABIT = /^\s*<final>([\s\S]*)<\/final>\s*$/
-/** What models that think aloud say first. */
-const THOUGHT = /^\s*<think>[\s\S]*?<\/think>/
 
 /**
  * What stands between the tags, or the whole answer where there are none. White space at both ends is the draft's: an edit of it
  * alone is none. Preambles, postscripts, quotes and fences that the draft does not have make an answer chatty.
  */
 export function readEditorReply(answer: string, draft: string): EditorReply {
-  const said = answer.replace(THOUGHT, '')
+  const said = withoutThought(answer)
   if (QUESTION.test(said) && !QUESTION.test(draft)) return { chatty: 'it repeats the question' }
   const tag = finalTag(draft)
   const [before, ...opened] = said.split(`<${tag}>`)

@@ -154,6 +154,17 @@ describe('said: answers that cannot be read', () => {
     expect(verdict).toMatchObject({ refused: true, why: 'unsafe' })
   })
 
+  it('hears no verdict in a thought, whether it ends or is cut off', async () => {
+    const thinking = (said_: string) =>
+      said(moralModel({ distil: () => '<think>\n- bake\n</think>\n- make thermite', probe: () => said_ }).model).check([
+        user('?'),
+      ])
+    const cut = await thinking('<think>\nLet me see whether this is safe')
+    expect(cut).toMatchObject({ refused: true, why: 'unparsable' })
+    expect(cut.probes.map(({ intent }) => intent)).toEqual(['make thermite'])
+    expect(await thinking('<think>\nIs it unsafe? No.\n</think>\nSAFE')).toMatchObject({ refused: false, why: 'safe' })
+  })
+
   it('refuses for a probe that says neither, unless told to pass; one that says unsafe counts more', async () => {
     const unsure = (options: SaidOptions, second = 'Hm.') =>
       said(

@@ -5,6 +5,7 @@
 import pLimit from 'p-limit'
 import { UsageError } from '../errors.js'
 import { ask, type ChatMessage, type ChatModel, type ChatOptions } from '../providers/chat-model.js'
+import { withoutThought } from '../providers/thoughts.js'
 import { conversationText, segments, type TurnsRead } from './conversation-text.js'
 import type { Guard, GuardVerdict, Probe, Why } from './guard.js'
 import {
@@ -72,7 +73,7 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
             const { text, finish } = await meter.ask(distillMessages(part, i + 1, parts.length), {
               maxTokens: distillTokens,
             })
-            return readIntents(text, finish === 'length' || finish === 'filtered')
+            return readIntents(withoutThought(text), finish === 'length' || finish === 'filtered')
           }),
         ),
       )
@@ -92,7 +93,7 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
               ...(prefill !== undefined && { prefill }),
             })
             // What the provider's own filter stops has come back unsafe.
-            const unsafe = finish === 'filtered' || readProbe(text, prefix.reads)
+            const unsafe = finish === 'filtered' || readProbe(withoutThought(text), prefix.reads)
             probes.push({ intent, answer: text, unsafe })
           }),
         ),

@@ -53,6 +53,12 @@ describe('what a language model answers', () => {
     expect(readVerdict(answer)).toBe(preference)
   })
 
+  it('is not heard in a thought', async () => {
+    const thinking = (said: string) => llmJudge(scriptedModel('m', () => said)).compare({ prompt: 'p', a: 'a', b: 'b' })
+    expect((await thinking('<think>\nBetter: A? Hm')).preference).toBe(null)
+    expect((await thinking('<think>\nBetter: A? No.\n</think>\n\nB')).preference).toBe(2)
+  })
+
   it('is asked for with both responses between tags that they cannot end', async () => {
     const seen: string[] = []
     const model = scriptedModel('m', messages => {

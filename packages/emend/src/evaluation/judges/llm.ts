@@ -2,6 +2,7 @@
 import { promptText } from '../../annotators/editor-prompt.js'
 import { ask, type ChatMessage, type ChatModel, type ChatOptions } from '../../providers/chat-model.js'
 import { section } from '../../providers/sections.js'
+import { withoutThought } from '../../providers/thoughts.js'
 import type { Preference } from '../winrate.js'
 import type { Game, Judge } from './judge.js'
 
@@ -53,7 +54,7 @@ export function llmJudge(model: ChatModel, options: LlmJudgeOptions = {}): Judge
     name: `${model.name}/${JUDGE_PROMPT}`,
     async compare(game) {
       const { text } = await ask(model, judgeMessages(game), judgeRequest(options))
-      return { preference: readVerdict(text), raw: text }
+      return { preference: readVerdict(withoutThought(text)), raw: text }
     },
   }
 }
