@@ -40,10 +40,16 @@ export interface ConfigOptions {
   printConfig?: boolean
 }
 
-/** Adds `--set a.b=c` (any number of times) and `--print-config`. */
-export function withConfigOptions(command: Command): Command {
+/**
+ * Adds `--set a.b=c` (any number of times) and `--print-config`, with which nothing else has to be given.
+ * @param such what the help shows: a key that the command's config has
+ */
+export function withConfigOptions(command: Command, such = 'ppo.kl_coef=0.02'): Command {
+  command.on('option:print-config', () => {
+    for (const option of command.options) option.mandatory = false
+  })
   return command
-    .option('--set <key=value>', 'override a key of the config, such as ppo.kl_coef=0.02', collect, [])
+    .option('--set <key=value>', `override a key of the config, such as ${such}`, collect, [])
     .option('--print-config', 'print the full resolved config with what each key means, and stop')
 }
 

@@ -26,7 +26,7 @@ export function withTrainingOptions(command: Command): Command {
     )
     .requiredOption('--out <dir>', 'the run: config.yaml, metrics.jsonl, checkpoints/, model/')
     .option('--config <file>', 'settings as YAML; see --print-config')
-  return withConfigOptions(withCommonOptions(command, 'seed', 'device', 'threads'))
+  return withConfigOptions(withCommonOptions(command, 'seed', 'device', 'threads'), 'learning_rate=1e-4')
 }
 
 /** The command's settings; with --print-config they are printed and undefined comes back. */
