@@ -213,6 +213,18 @@ describe('other formats', () => {
     await store.close()
   })
 
+  it('what one column of Parquet cannot hold is named', async () => {
+    const file = join(folder, 'mixed.jsonl')
+    const turns = '[{"role":"user","content":"Q"}]'
+    writeFileSync(file, `{"prompt":"p","draft":"a","final":"b"}\n{"prompt":${turns},"draft":"c","final":"d"}\n`)
+    const { store } = await storeOf([file])
+    const out = join(folder, 'mixed.parquet')
+    await expect(exportStore(store, out, { format: 'trl-preference' })).rejects.toThrow(
+      `${out}:2: prompt: a column of texts, got an array of 1: one of Parquet has one type; write JSON Lines`,
+    )
+    await store.close()
+  })
+
   it('Parquet for verl has its nested schema', async () => {
     const { store } = await storeOf([join(goldens, 'emend.jsonl')])
     const out = join(folder, 'verl.parquet')

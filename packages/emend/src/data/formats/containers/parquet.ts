@@ -11,9 +11,10 @@ import {
 import { compressors } from 'hyparquet-compressors'
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
 import { DataError } from '../../../errors.js'
+import { described } from '../../jsonl.js'
 import type { OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
-import { columnsOf, parsers, plain, readableSchema, typed, writableSchema } from './parquet-values.js'
+import { columnsOf, type Node, parsers, plain, readableSchema, typed, writableSchema } from './parquet-values.js'
 
 type File = Awaited<ReturnType<typeof asyncBufferFromFile>>
 
@@ -85,7 +86,15 @@ export async function writeParquet(
           line: n,
           field,
         })
-    return Object.fromEntries(columns.map(node => [node.element.name, typed(record[node.element.name], node)]))
+    return Object.fromEntries(
+      columns.map(node => {
+        const field = node.element.name
+        const value = typed(record[field], node)
+        if (fits(value, node)) return [field, value]
+        const what = `a column of ${kindOf(node)}, got ${described(value)}: one of Parquet has one type; write JSON Lines`
+        throw new DataError(what, { file: path, line: n, field })
+      }),
+    )
   }
   async function* rows() {
     for (const record of first) yield checked(record)
@@ -108,6 +117,20 @@ export async function writeParquet(
       { cause: error },
     )
   }
+}
+
+/** What a column holds, in a word. */
+function kindOf({ element, children }: Node): string {
+  if (children.length > 0) return children[0]!.element.repetition_type === 'REPEATED' ? 'lists' : 'groups'
+  return element.type === 'BOOLEAN' ? 'truth values' : element.type === 'BYTE_ARRAY' ? 'texts' : 'numbers'
+}
+
+/** Whether the writer can take a value, where that is told by its kind; of the others it says itself what is wrong. */
+function fits(value: unknown, { element, children }: Node): boolean {
+  if (value === null || element.logical_type || /JSON|BSON/.test(element.converted_type ?? '')) return true
+  if (children.length > 0) return typeof value === 'object'
+  if (element.type === 'BYTE_ARRAY' && element.converted_type === 'UTF8') return typeof value === 'string'
+  return typeof value !== 'object' || value instanceof Date || value instanceof Uint8Array || Array.isArray(value)
 }
 
 /** A schema that holds all these records: text, numbers, truth values, lists and groups of them; every column may be null. */

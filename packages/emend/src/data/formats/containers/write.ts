@@ -43,7 +43,7 @@ export async function writeRows(out: string | Writable, shape: Shape | { contain
     throw error instanceof DataError && error.file === temporary
       ? new DataError(
           error.message.slice(temporary.length).replace(/^:(\d+)?:? ?/, ''),
-          { file: out },
+          { file: out, ...(error.line !== undefined && { line: error.line }) },
           { cause: error },
         )
       : error
@@ -80,7 +80,9 @@ async function* textOf(shape: Shape | { container: Container }, records: Records
       if (!columns) text += csvLine((columns = Object.keys(record)), delimiter)
       const unknown = Object.keys(record).find(field => !columns!.includes(field))
       if (unknown !== undefined)
-        throw new DataError(`record ${n}: its field ${unknown} is no column of the first record; write JSON Lines`)
+        throw new DataError(
+          `record ${n}: its field ${JSON.stringify(unknown)} is no column of the first record; write JSON Lines`,
+        )
       text += csvLine(
         columns.map(column => record[column]),
         delimiter,
