@@ -25,8 +25,13 @@ export interface ChatModelOptions extends CommonOptions {
   tokensPerMinute?: number
 }
 
-/** Adds the options; the description says what the model is for. */
-export function withChatModel(command: Command, role: string): Command {
+/**
+ * Adds the options; the description says what the model is for.
+ *
+ * @param longest whether the longest answer is a setting
+ */
+export function withChatModel(command: Command, role: string, longest = true): Command {
+  if (longest) command.option('--max-tokens <n>', 'longest answer', positiveNumber, 1024)
   return command
     .option(
       '--llm <provider:model>',
@@ -38,7 +43,6 @@ export function withChatModel(command: Command, role: string): Command {
     .option('--price-input <p>', 'price of a million tokens read', realNumber)
     .option('--price-output <p>', 'price of a million tokens written', realNumber)
     .option('--max-cost <c>', 'most that may be spent with the file of calls, over all its runs', realNumber)
-    .option('--max-tokens <n>', 'longest answer', positiveNumber, 1024)
     .option('--concurrency <n>', 'calls under way at once', positiveNumber, 4)
     .option('--retries <n>', 'how often a call that failed is tried again', wholeNumber, 5)
     .option('--backoff <seconds>', 'wait before the first of these, doubled each time', realNumber, 0.5)
@@ -48,7 +52,10 @@ export function withChatModel(command: Command, role: string): Command {
 }
 
 /** Both prices, or neither. @throws UsageError for one alone, or one below zero */
-export function pricesOf({ priceInput: input, priceOutput: output }: ChatModelOptions): Prices | undefined {
+export function pricesOf({
+  priceInput: input,
+  priceOutput: output,
+}: Pick<ChatModelOptions, 'priceInput' | 'priceOutput'>): Prices | undefined {
   if (input === undefined && output === undefined) return undefined
   if (input === undefined || output === undefined)
     throw new UsageError('prices come in twos: give both --price-input and --price-output')

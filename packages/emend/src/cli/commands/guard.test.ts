@@ -89,6 +89,8 @@ describe.skipIf(!existsSync(command))('emend guard', () => {
       'emend: empty.jsonl: no prompts; expected at least one record\n',
     )
     expect(wrong('guard', file).stderr).toMatch(/^emend: --llm: got nothing, expected openai-compatible/)
+    // It would change nothing: each call of the guard says how long its answer may be.
+    expect(wrong('guard', file, '--max-tokens', '9').stderr).toBe("emend: unknown option '--max-tokens'\n")
     expect(wrong('serve', 'x', '--guard-llm', 'openai:x').stderr).toContain('give --guard said')
     expect(wrong('serve', 'x', '--guard', 'said', '--guard-llm', 'x').stderr).toContain('--guard-llm: got x, expected')
     expect(wrong('serve', 'x', '--guard', 'said', '--guard-llm', 'local:y').stderr).toContain('another emend serve')

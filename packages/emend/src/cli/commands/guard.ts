@@ -9,7 +9,7 @@ import { positiveNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 import { prefixOption, withSaid } from '../said.js'
 
-interface Flags extends ChatModelOptions {
+interface Flags extends Omit<ChatModelOptions, 'maxTokens'> {
   prefix?: string[]
   turns: NonNullable<SaidOptions['turns']>
   unparsable: NonNullable<SaidOptions['unparsable']>
@@ -24,7 +24,7 @@ export function guardCommand(): Command {
     .argument('<file>', 'JSON Lines of {prompt, harmful: true or false, kind?}')
     .addOption(prefixOption('--prefix <names...>', 'guard: its safety prefix, or several to compare'))
     .option('--parallel <n>', 'prompts in hand at once; only one by one is latency measured truly', positiveNumber, 1)
-  return withCommonOptions(withChatModel(withSaid(command, '--'), 'who guards'), 'device', 'threads')
+  return withCommonOptions(withChatModel(withSaid(command, '--'), 'who guards', false), 'device', 'threads')
     .addHelpText(
       'after',
       examples(
@@ -44,7 +44,8 @@ export function guardCommand(): Command {
       )
       const { prompts } = await readLabelledPrompts(file)
       if (prompts.length === 0) throw new DataError('no prompts; expected at least one record', { file })
-      const { caller, store } = await openCaller(flags)
+      // How long an answer may be is a matter of each call, as it is where the guard serves.
+      const { caller, store } = await openCaller({ ...flags, maxTokens: 1024 })
       using _ = store
       const { turns, unparsable, segment, parallel, prefix: prefixes = [SAFETY_PREFIXES[0]!.name] } = flags
       const reports: GuardReport[] = []
