@@ -192,3 +192,8 @@ it('a model under an adapter says why it cannot be trained itself', async () => 
   await trainRewardModel(frozen, edits, { epochs: 1, batch_size: 12, lora })
   await expect(fineTune(frozen, texts)).rejects.toThrow('the weights of the model are frozen, since an adapter reads')
 })
+
+it('of an adapter only what is not as usual has to be said', async () => {
+  const tuned = await fineTune(base.clone(), texts.slice(0, 12), { epochs: 1, batch_size: 12, lora: { rank: 2 } })
+  expect(tuned.decoder.model.adapter!.config).toMatchObject({ rank: 2, alpha: 32, targets: ['all-linear'] })
+})

@@ -2,12 +2,12 @@
 import { join } from 'node:path'
 import type { Edit, Prompt } from '@emend/edits'
 import { init } from '@emend/torch'
-import { type DpoConfig, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
+import { type DpoSettings, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import type { Pair } from './algorithms/pairs.js'
-import { type PpoConfig, type PpoParts, ppo, ppoConfig } from './algorithms/ppo.js'
-import { type RewardConfig, rewardConfig, trainReward } from './algorithms/reward.js'
-import { type SftConfig, sft, sftConfig } from './algorithms/sft.js'
+import { type PpoParts, type PpoSettings, ppo, ppoConfig } from './algorithms/ppo.js'
+import { type RewardConfig, type RewardSettings, rewardConfig, trainReward } from './algorithms/reward.js'
+import { type SftSettings, sft, sftConfig } from './algorithms/sft.js'
 import { refuseUnsavable } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
@@ -49,7 +49,7 @@ const isPairs = (data: readonly Edit[] | readonly Pair[]): data is readonly Pair
 export async function fineTune(
   model: LanguageModel,
   texts: readonly { readonly prompt: Prompt; readonly response: string }[],
-  config: Partial<SftConfig> = {},
+  config: SftSettings = {},
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<LanguageModel> {
   if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
@@ -80,7 +80,7 @@ export async function fineTune(
 export async function trainRewardModel(
   model: LanguageModel,
   data: readonly Edit[] | readonly Pair[],
-  config: Partial<RewardConfig> = {},
+  config: RewardSettings = {},
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<RewardModel> {
   if (data.length === 0) throw new EmendError('no edits to train a reward model on')
@@ -99,7 +99,7 @@ export function newReward(model: LanguageModel, { lora, kind, head_init }: Rewar
   return new RewardModel(scalar, kind, model.tokenizer.fingerprint)
 }
 
-export interface AlignOptions extends TrainingOptions, Partial<PpoConfig> {
+export interface AlignOptions extends TrainingOptions, PpoSettings {
   /** Texts and conversations, or ids as they are. */
   readonly prompts: readonly Prompt[] | readonly Int32Array[]
   readonly reward: RewardModel
@@ -186,7 +186,7 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
 export async function alignByDpo(
   model: LanguageModel,
   data: readonly Edit[] | readonly Pair[],
-  config: Partial<DpoConfig> = {},
+  config: DpoSettings = {},
   { seed = 1, ...options }: TrainingOptions = {},
 ): Promise<LanguageModel> {
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')

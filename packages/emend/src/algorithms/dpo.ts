@@ -24,6 +24,8 @@ export const dpoConfig = z.strictObject({
   micro_batch_tokens: microBatchSetting(16384),
 })
 export type DpoConfig = z.infer<typeof dpoConfig>
+/** What is to be given of it: everything has a default. */
+export type DpoSettings = z.input<typeof dpoConfig>
 
 /** Trains `policy` in place; the reference is `policy` as it stands when the run first starts, given as `reference`. */
 export async function dpo(

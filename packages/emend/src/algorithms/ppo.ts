@@ -106,6 +106,8 @@ export const ppoConfig = z.strictObject({
     .describe('steps between evaluations on held-out prompts, where there are any'),
 })
 export type PpoConfig = z.infer<typeof ppoConfig>
+/** What is to be given of it: everything has a default. */
+export type PpoSettings = z.input<typeof ppoConfig>
 
 export interface PpoParts {
   /** Trained in place. */

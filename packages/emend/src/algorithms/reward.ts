@@ -33,6 +33,8 @@ export const rewardConfig = z.strictObject({
   micro_batch_tokens: microBatchSetting(16384),
 })
 export type RewardConfig = z.infer<typeof rewardConfig>
+/** What is to be given of it: everything has a default. */
+export type RewardSettings = z.input<typeof rewardConfig>
 
 /** Trains `model` in place by its objective: a mean over the pairs of a batch. */
 export async function trainReward(

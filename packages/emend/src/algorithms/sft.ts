@@ -20,6 +20,8 @@ export const sftConfig = z.strictObject({
   micro_batch_tokens: microBatchSetting(8192),
 })
 export type SftConfig = z.infer<typeof sftConfig>
+/** What is to be given of it: everything has a default. */
+export type SftSettings = z.input<typeof sftConfig>
 
 export interface Example {
   readonly prompt: Int32Array
