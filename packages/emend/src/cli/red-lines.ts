@@ -2,9 +2,6 @@
 
 import { type Edit, type Segment, segments } from '@emend/edits'
 
-/** Whether a stream shows colours: a terminal, unless NO_COLOR is set. */
-export const hasColours = (stream: { isTTY?: boolean }): boolean => stream.isTTY === true && !process.env['NO_COLOR']
-
 const COLOURS = { deleted: ['\u001b[9;31m', '\u001b[0m'], inserted: ['\u001b[4;32m', '\u001b[0m'], kept: ['', ''] }
 /** wdiff's. */
 const MARKS = { deleted: ['[-', '-]'], inserted: ['{+', '+}'], kept: ['', ''] }

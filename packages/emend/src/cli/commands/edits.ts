@@ -5,9 +5,10 @@ import { Argument, Command } from 'commander'
 import { LONG_AGO, UNKNOWN } from '../../data/store/edits.js'
 import type { EditStatistics } from '../../data/store/statistics.js'
 import { EmendError } from '../../errors.js'
+import { coloursOf } from '../../evaluation/reports/terminal.js'
 import { type CommonOptions, realNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
-import { hasColours, redLines, visible } from '../red-lines.js'
+import { redLines, visible } from '../red-lines.js'
 import { withStoreOption } from '../store.js'
 
 interface Flags extends CommonOptions {
@@ -26,7 +27,7 @@ export function editsCommand(): Command {
     .addHelpText(
       'after',
       examples(
-        ['emend edits show | less -R', 'every edit as red lines'],
+        ['FORCE_COLOR=1 emend edits show | less -R', 'every edit as red lines'],
         ['emend edits show 3fa9 --json', 'the record of an edit'],
         ['emend edits stats', 'edit ratios, reasons, annotators'],
       ),
@@ -42,19 +43,22 @@ export function editsCommand(): Command {
 
 async function show(edits: AsyncIterable<Edit>, ids: readonly string[], flags: Flags): Promise<void> {
   const found = new Set<string>()
+  let none = true
   for await (const edit of edits) {
+    none = false
     const wanted = ids.filter(id => edit.id.startsWith(id))
     if (ids.length > 0 && wanted.length === 0) continue
     for (const id of wanted) found.add(id)
     await (flags.json ? printJson(edit) : print(shown(edit, flags.budget)))
   }
   const missing = ids.find(id => !found.has(id))
+  if (none && !missing && !flags.json) await print('no edits')
   if (missing) throw new EmendError(`edit ${missing}: none in ${flags.store} has an id that begins so`)
 }
 
 function shown(edit: Edit, budget: number): string {
   const { ratio, flags } = checkEdit(edit, { maxRatio: budget })
-  const colours = hasColours(process.stdout)
+  const colours = coloursOf() !== 'none'
   const prompt =
     typeof edit.prompt === 'string' ? edit.prompt : edit.prompt.map(turn => `${turn.role}: ${turn.content}`).join('\n')
   // Records of many formats do not say who edited, and when.

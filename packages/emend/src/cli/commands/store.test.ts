@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { Store } from '../../data/store/index.js'
 import { configureProgress } from '../../progress.js'
 import { editsCommand } from './edits.js'
 import { exportCommand } from './export.js'
@@ -15,6 +16,7 @@ const store = join(folder, 'emend.db')
 const file = join(folder, 'replies.csv')
 let told = ''
 beforeAll(() => {
+  vi.stubEnv('NO_COLOR', '1')
   configureProgress({ stream: { write: text => (told += text) } })
   writeFileSync(
     file,
@@ -22,6 +24,7 @@ beforeAll(() => {
   )
 })
 afterAll(() => {
+  vi.unstubAllEnvs()
   configureProgress({})
   rmSync(folder, { recursive: true, force: true })
 })
@@ -35,7 +38,7 @@ async function run(command: Command, ...args: string[]): Promise<string> {
     return true
   })
   try {
-    await command.parseAsync([...args, '--store', store], { from: 'user' })
+    await command.parseAsync(['--store', store, ...args], { from: 'user' })
   } finally {
     stdout.mockRestore()
   }
@@ -66,6 +69,15 @@ it('edits show: marks where there are no colours, and only what is known', async
   const id = shown.slice(0, 6)
   expect(JSON.parse(await run(editsCommand(), 'show', id, '--json'))).toMatchObject({ final: 'It was sent.' })
   await expect(run(editsCommand(), 'show', 'nothing')).rejects.toThrow('edit nothing: none')
+})
+
+it('edits show: colours where they are asked for; an empty store says so', async () => {
+  for (const [name, value] of Object.entries({ FORCE_COLOR: '1', NO_COLOR: '', TERM: 'xterm' })) vi.stubEnv(name, value)
+  expect(await run(editsCommand(), 'show')).toContain('It \u001b[9;31mwere\u001b[0m\u001b[4;32mwas\u001b[0m sent.')
+  vi.stubEnv('NO_COLOR', '1')
+  const empty = join(folder, 'empty.db')
+  await (await Store.open(empty)).close()
+  expect(await run(editsCommand(), 'show', '--store', empty)).toBe('no edits\n')
 })
 
 it('edits stats: how much, why, by whom', async () => {
