@@ -181,6 +181,20 @@ describe('said: answers that cannot be read', () => {
     const dead = scriptedModel('dead', () => Promise.reject(new Error('gone')))
     await expect(said(dead).check([user('Hello')])).rejects.toThrow('gone')
   })
+
+  it('where a call fails, begins no other, and lets those under way come to their end', async () => {
+    let [begun, ended] = [0, 0]
+    const failing = scriptedModel('failing', async () => {
+      const n = begun++
+      await new Promise(resolve => setTimeout(resolve, n === 0 ? 5 : 30))
+      ended++
+      if (n === 0) throw new Error('gone')
+      return '- have a conversation'
+    })
+    const long = 'pancakes '.repeat(500)
+    await expect(said(failing, { segment: 400, parallel: 3 }).check([user(long)])).rejects.toThrow('gone')
+    expect([begun, ended]).toEqual([3, 3])
+  })
 })
 
 describe('said: safety prefixes', () => {

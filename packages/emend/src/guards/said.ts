@@ -2,7 +2,7 @@
  * SAID, a guard without training (Chen et al. 2025, arXiv 2510.20129, known here by its abstracts only): the model itself is asked
  * what a request is after, and then, reminded of safety, what it thinks of each such intent.
  */
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { UsageError } from '../errors.js'
 import { ask, type ChatMessage, type ChatModel, type ChatOptions } from '../providers/chat-model.js'
 import { withoutThought } from '../providers/thoughts.js'
@@ -67,15 +67,14 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
       if (parts.length > maxSegments) return verdict('too long', true)
 
       // 1. Distil.
-      const distilled = await Promise.all(
-        parts.map((part, i) =>
-          limit(async () => {
-            const { text, finish } = await meter.ask(distillMessages(part, i + 1, parts.length), {
-              maxTokens: distillTokens,
-            })
-            return readIntents(withoutThought(text), finish === 'length' || finish === 'filtered')
-          }),
-        ),
+      const distilled = await allOf(
+        limit,
+        parts.map((part, i) => async () => {
+          const { text, finish } = await meter.ask(distillMessages(part, i + 1, parts.length), {
+            maxTokens: distillTokens,
+          })
+          return readIntents(withoutThought(text), finish === 'length' || finish === 'filtered')
+        }),
       )
       const unread = distilled.filter(intents => intents === undefined).length
       if (unread > 0 && unparsable === 'refuse') return verdict('unparsable', true, unread)
@@ -83,20 +82,19 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
 
       // 2. Probe, until one is unsafe.
       const probes: Probe[] = []
-      await Promise.all(
-        [...new Set(intents)].map(intent =>
-          limit(async () => {
-            if (probes.some(({ unsafe }) => unsafe)) return
-            const { messages, prefill } = probeMessages(intent, prefix)
-            const { text, finish } = await meter.ask(messages, {
-              maxTokens: probeTokens,
-              ...(prefill !== undefined && { prefill }),
-            })
-            // What the provider's own filter stops has come back unsafe.
-            const unsafe = finish === 'filtered' || readProbe(withoutThought(text), prefix.reads)
-            probes.push({ intent, answer: text, unsafe })
-          }),
-        ),
+      await allOf(
+        limit,
+        [...new Set(intents)].map(intent => async () => {
+          if (probes.some(({ unsafe }) => unsafe)) return
+          const { messages, prefill } = probeMessages(intent, prefix)
+          const { text, finish } = await meter.ask(messages, {
+            maxTokens: probeTokens,
+            ...(prefill !== undefined && { prefill }),
+          })
+          // What the provider's own filter stops has come back unsafe.
+          const unsafe = finish === 'filtered' || readProbe(withoutThought(text), prefix.reads)
+          probes.push({ intent, answer: text, unsafe })
+        }),
       )
 
       // 3. Any unsafe intent makes the request unsafe.
@@ -107,6 +105,28 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
       return verdict(unread > 0 && unparsable === 'pass' ? 'unparsable' : 'safe', false, unread, probes)
     },
   }
+}
+
+/** The results of all; where one fails no other is begun, and those under way come to their end first, since they are paid. */
+async function allOf<T>(limit: LimitFunction, all: readonly (() => Promise<T>)[]): Promise<T[]> {
+  let broken: { readonly error: unknown } | undefined
+  const ends = await Promise.allSettled(
+    all.map(one =>
+      limit(async () => {
+        if (broken) throw broken.error
+        try {
+          return await one()
+        } catch (error) {
+          broken ??= { error }
+          throw error
+        }
+      }),
+    ),
+  )
+  return ends.map(end => {
+    if (end.status === 'rejected') throw broken!.error
+    return end.value
+  })
 }
 
 function prefixOf(prefix: SaidOptions['prefix']): SafetyPrefix {

@@ -77,6 +77,23 @@ describe.skipIf(!existsSync(command))('emend guard', () => {
     expect(reports.map(({ guard }) => guard.split('/')[1])).toEqual(['verdict-1', 'examples-1'])
   })
 
+  it('ends with a failure where nobody answers', () => {
+    const args = [
+      'guard',
+      file,
+      '--llm',
+      'openai-compatible:m',
+      '--base-url',
+      'http://127.0.0.1:1/v1',
+      '--retries',
+      '0',
+    ]
+    const { status, stdout } = spawnSync(process.execPath, [command, ...args], { cwd: folder, encoding: 'utf8' })
+    expect(stdout).toMatch(/no verdict, so no answer: network \d+/)
+    expect(stdout).not.toContain('never came to an end')
+    expect(status).toBe(1)
+  })
+
   it('says in a line what is wrong', () => {
     const wrong = (...args: string[]) =>
       spawnSync(process.execPath, [command, ...args], { cwd: folder, encoding: 'utf8' })

@@ -58,6 +58,8 @@ export function guardCommand(): Command {
         line.finish()
       }
       const calls = caller.summary()
+      // Nobody answered: what the table holds then is what was refused without a call.
+      if (calls.given_up > 0 && calls.answered + calls.cached === 0) process.exitCode = 1
       if (flags.json) return printJson({ reports, calls })
       const texts = reports.map(report => describeGuard(report))
       await print([...texts, describeCalls(calls, pricesOf(flags) !== undefined)].join('\n\n'))
