@@ -1,7 +1,7 @@
 /** Configs: YAML in, typed by a zod schema, every mistake named with its key, file and line. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is what a config writes
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import {
   Document,
@@ -17,6 +17,8 @@ import {
 } from 'yaml'
 import * as z from 'zod'
 import { ConfigError } from '../errors.js'
+import { REPOSITORY } from '../hub/cache.js'
+import { resolveModel } from '../hub/resolve.js'
 import { allKeys, elementOf, keysAt, membersFor } from './config-schema.js'
 import { nearest } from './nearest.js'
 
@@ -38,6 +40,21 @@ export const path = () =>
     .string()
     .min(1)
     .transform(written => resolve(base, written))
+
+/** A model in a config: a file or folder like any other `path`, or the name of a model that was pulled. */
+export const modelPath = () =>
+  z
+    .string()
+    .min(1)
+    .transform(written => {
+      const place = resolve(base, written)
+      if (existsSync(place) || !REPOSITORY.test(written)) return place
+      try {
+        return resolveModel(written)
+      } catch {
+        return place // what uses it says that it is not there
+      }
+    })
 
 /**
  * Reads a config file.

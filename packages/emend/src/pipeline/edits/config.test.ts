@@ -1,5 +1,8 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { describeConfig, loadConfig } from '../config.js'
 import { editsConfig } from './config.js'
 
@@ -21,6 +24,24 @@ describe('examples/smollm2-edits.yaml', () => {
       ppo: { lora },
     })
     expect(config.beside.map(({ pairs, accuracy }) => [pairs, accuracy])).toEqual([[400, 0.655]])
+  })
+})
+
+describe('model.path', () => {
+  const cache = mkdtempSync(join(tmpdir(), 'emend-model-path-'))
+  afterAll(() => rmSync(cache, { recursive: true }))
+  const load = (path: string) =>
+    loadConfig(editsConfig, undefined, ['data.train=a', 'data.dev=b', `model.path=${path}`]).config.model.path
+
+  it('is a path like any other, or the name of a model that was pulled', () => {
+    vi.stubEnv('HF_HUB_CACHE', cache)
+    const snapshot = join(cache, 'models--org--name', 'snapshots', 'main')
+    mkdirSync(snapshot, { recursive: true })
+    writeFileSync(join(snapshot, 'config.json'), '{}')
+    expect(load('org/name')).toBe(snapshot)
+    expect(load('org/other')).toBe(resolve('org/other'))
+    expect(load('./model.gguf')).toBe(resolve('model.gguf'))
+    expect(load('packages/emend')).toBe(resolve('packages/emend'))
   })
 })
 

@@ -4,7 +4,7 @@ import { ppoConfig } from '../../algorithms/ppo.js'
 import { rewardConfig } from '../../algorithms/reward.js'
 import { sftConfig } from '../../algorithms/sft.js'
 import { type PaymentName, paymentNames } from '../../rewards/payments/index.js'
-import { path } from '../config.js'
+import { modelPath, path } from '../config.js'
 
 const count = (n: number, what: string) => z.number().int().positive().default(n).describe(what)
 
@@ -32,9 +32,11 @@ export const editsConfig = z.strictObject({
     .describe('the tokenizer, trained on the training texts'),
   model: z
     .strictObject({
-      path: path()
+      path: modelPath()
         .optional()
-        .describe('a Hugging Face folder to start from; without it a model is trained from scratch'),
+        .describe(
+          'what to start from: a Hugging Face folder, a GGUF file, or the name of a pulled model; without it a model is trained from scratch',
+        ),
       layers: count(4, 'decoder layers of a model from scratch'),
       hidden_size: count(192, 'its width'),
       heads: count(6, 'its attention heads'),
