@@ -65,7 +65,7 @@ async function migrate(db: Kysely<Tables>, path: string, readonly: boolean): Pro
     throw new DataError(
       done.length === 0
         ? 'an SQLite file, but no store of emend'
-        : 'made by an older version; open it once for writing',
+        : 'made by an older version of emend; emend studio or emend import with this store brings it up to date',
       { file: path },
     )
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()

@@ -71,6 +71,9 @@ it('a store made before has its texts whole in the file: they are read from now 
   old.exec("delete from kysely_migration where name >= '0003'")
   expect(old.prepare('select response from items').all()).toEqual([{ response: 'with' }])
   old.close()
+  await expect(Store.open(path, { readonly: true })).rejects.toThrow(
+    'emend studio or emend import with this store brings it',
+  )
   await using store = await Store.open(path)
   expect((await store.items()).items[0]!.response).toBe('with\0out')
 })
