@@ -5,6 +5,9 @@ import { CallError, type CallFailure } from './call-error.js'
 /** Longest that a server's words are repeated. */
 const MOST_SAID = 400
 
+/** A gateway's word that it waited in vain for a provider, which may have answered and charge for it. */
+const PASSED_ON = [502, 504, 524]
+
 /** What was thrown, as one line without the secrets: by the status of the answer, or by what stands in its place. */
 export function callError(name: string, error: unknown, secrets: readonly string[], signal?: AbortSignal): CallError {
   const known = causes(error).find(each => each instanceof CallError)
@@ -16,7 +19,7 @@ export function callError(name: string, error: unknown, secrets: readonly string
   const status = api?.statusCode
   if (status !== undefined && status >= 400)
     return new CallError(failureOf(status), `${message} (status ${status})`, {
-      charged: false,
+      charged: PASSED_ON.includes(status),
       retryAfter: waitOf(api?.responseHeaders),
       cause,
     })

@@ -324,6 +324,10 @@ describe('a failure', () => {
     expect(await status(code, 'no')).toMatchObject({ failure, charged: false }),
   )
 
+  it.each([502, 504, 524])('of a gateway may be charged: status %i', async code =>
+    expect(await status(code, 'no')).toMatchObject({ failure: 'server error', charged: true }),
+  )
+
   it('says how long to wait, in milliseconds', async () => {
     expect(await status(429, 'no', { 'retry-after': '3' })).toMatchObject({ retryAfter: 3000 })
     expect(await status(503, 'no', { 'retry-after-ms': '250', 'retry-after': '3' })).toMatchObject({ retryAfter: 250 })
