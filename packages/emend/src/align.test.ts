@@ -8,7 +8,7 @@ import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import { type AlignOptions, align, alignByDpo, fineTune, trainRewardModel } from './align.js'
 import { EmendError, Interrupted } from './errors.js'
 import { LanguageModel } from './language-model.js'
-import type { RewardModel } from './rewards/reward-model.js'
+import { RewardModel } from './rewards/reward-model.js'
 import { scorePairs } from './rewards/score-pairs.js'
 import { BYTE_CHARACTERS } from './text/byte-level.js'
 import { Tokenizer } from './text/index.js'
@@ -157,6 +157,9 @@ describe('align', () => {
     const lines: string[] = []
     await aligned({ steps: 1, onLine: line => lines.push(line) })
     expect(lines[0]).toBe('ppo: sampling 256 replies of the model, to centre and scale the reward on them')
+    const sequence = new RewardModel(reward.scalar, 'sequence', reward.tokenizer)
+    await aligned({ steps: 1, reward: sequence, payment: 'token', onLine: line => lines.push(line) })
+    expect(lines.filter(line => line.includes('trained on the last alone'))).toHaveLength(1)
   })
 
   it('stopped, goes on from its folder to the same weights', async () => {

@@ -139,6 +139,8 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
       : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
   const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
+  if (payment.of === 'token' && reward.objective.kind === 'sequence')
+    onLine?.(`ppo: '${name}' pays what this reward model says of every token, though it was trained on the last alone`)
   onLine?.(`ppo: sampling ${CALIBRATION_SAMPLES} replies of the model, to centre and scale the reward on them`)
   const samples = await model.completeAsync(sampled, {
     seed,
