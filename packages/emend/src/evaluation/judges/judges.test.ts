@@ -83,6 +83,21 @@ describe('the order of responses', () => {
     expect(prompts.filter(prompt => isSwapped({ prompt }, 0) !== isSwapped({ prompt }, 1)).length).toBeGreaterThan(150)
   })
 
+  it('in both, where one call fails the other comes to its end first', async () => {
+    let ended = false
+    const half: Judge = {
+      name: 'half',
+      compare: async ({ a }) => {
+        if (a === 'x') throw new Error('gone')
+        await new Promise(resolve => setTimeout(resolve, 20))
+        ended = true
+        return { preference: 1 }
+      },
+    }
+    await expect(bothOrders(half).compare({ prompt: 'p', a: 'x', b: 'y' })).rejects.toThrow('gone')
+    expect(ended).toBe(true)
+  })
+
   it('drawn, a judge of places favours nobody and one of responses is not changed', async () => {
     const games = prompts.map(prompt => pair(prompt, 'a', 'bb'))
     const { judgements, order } = await judgeOutputs(games, seededOrder(firstPlace))

@@ -43,7 +43,10 @@ export function bothOrders(judge: Judge): Judge {
   return {
     name: `${judge.name}/both-orders`,
     async compare(game) {
-      const [there, back] = await Promise.all([askAsGiven(judge, game), askSwapped(judge, game)])
+      const asked = [askAsGiven(judge, game), askSwapped(judge, game)] as const
+      // Where one fails, the other still comes to its end: it is paid.
+      await Promise.allSettled(asked)
+      const [there, back] = await Promise.all(asked)
       const mean =
         there.preference === null || back.preference === null ? null : (there.preference + back.preference) / 2
       const raw = [there.raw, back.raw].filter(text => text !== undefined).join('\n---\n')
