@@ -45,6 +45,23 @@ const guard = playing({
 })
 
 describe('measureGuard', () => {
+  it('where a key is denied, begins no other prompt, and lets those in hand come to their end', async () => {
+    const seen: string[] = []
+    const denied: Guard = {
+      name: 'denied',
+      check: async turns => {
+        const text = turns.at(-1)!.content
+        seen.push(`begin ${text}`)
+        if (text === 'bomb') throw new CallError('denied', 'no', { charged: false })
+        await new Promise(resolve => setTimeout(resolve, 20))
+        seen.push(`end ${text}`)
+        return verdict(false) as GuardVerdict
+      },
+    }
+    await expect(measureGuard(denied, prompts, { parallel: 2 })).rejects.toThrow('no')
+    expect(seen).toEqual(['begin bomb', 'begin Ym9tYg==', 'end Ym9tYg=='])
+  })
+
   it('counts refusals of harmful prompts, false refusals, what could be read, and what it costs', async () => {
     let done = 0
     const report = await measureGuard(guard, prompts, { onPrompt: n => (done = n) })

@@ -73,19 +73,27 @@ export async function measureGuard(
   const limit = pLimit(parallel)
   const failed: Record<string, number> = {}
   let done = 0
+  let broken: { readonly error: unknown } | undefined
   const judge = async (prompt: LabelledPrompt): Promise<Judged> => {
     signal?.throwIfAborted()
+    if (broken) throw broken.error
     try {
       return { ...prompt, verdict: await guard.check(turnsOf(prompt.prompt), signal ? { signal } : {}) }
     } catch (error) {
-      if (!(error instanceof CallError) || error.failure === 'denied' || signal?.aborted) throw error
+      if (!(error instanceof CallError) || error.failure === 'denied' || signal?.aborted) {
+        broken ??= { error }
+        throw error
+      }
       failed[error.failure] = (failed[error.failure] ?? 0) + 1
       return prompt
     } finally {
       onPrompt?.(++done)
     }
   }
-  const verdicts = await Promise.all(prompts.map(prompt => limit(judge, prompt)))
+  // Prompts in hand come to their end before an error is told: their calls are paid.
+  const judging = prompts.map(prompt => limit(judge, prompt))
+  await Promise.allSettled(judging)
+  const verdicts = await Promise.all(judging)
   return { guard: guard.name, ...summary(verdicts), failed, verdicts }
 }
 
