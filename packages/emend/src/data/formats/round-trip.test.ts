@@ -1,6 +1,6 @@
 /** Import → export in the same format gives back what came in; across formats what survives is what the table says. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -222,6 +222,17 @@ describe('other formats', () => {
     await expect(exportStore(store, out, { format: 'trl-preference' })).rejects.toThrow(
       `${out}:2: prompt: a column of texts, got an array of 1: one of Parquet has one type; write JSON Lines`,
     )
+    await store.close()
+  })
+
+  it.each(['jsonl', 'parquet'])('a place where no %s file can be is named, and why', async end => {
+    const { store } = await storeOf([join(goldens, 'draft-final.jsonl')])
+    const taken = join(folder, `taken.${end}`)
+    mkdirSync(taken, { recursive: true })
+    const format = { format: 'figa' }
+    await expect(exportStore(store, taken, format)).rejects.toThrow(`${taken}: cannot be written: `)
+    const under = join(goldens, 'draft-final.jsonl', `x.${end}`)
+    await expect(exportStore(store, under, format)).rejects.toThrow(`${under}: cannot be written: `)
     await store.close()
   })
 

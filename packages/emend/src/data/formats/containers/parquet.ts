@@ -10,7 +10,7 @@ import {
 } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
-import { DataError } from '../../../errors.js'
+import { DataError, EmendError } from '../../../errors.js'
 import { described } from '../../jsonl.js'
 import type { OnShare } from '../../lines.js'
 import type { Opened, Row } from './container.js'
@@ -110,7 +110,8 @@ export async function writeParquet(
       ...(shape && shape.metadata.length > 0 && { kvMetadata: [...shape.metadata] }),
     })
   } catch (error) {
-    if (error instanceof DataError) throw error
+    // The records' own errors, and the system's.
+    if (error instanceof EmendError || (error as NodeJS.ErrnoException).syscall) throw error
     throw new DataError(
       `cannot be written as Parquet: ${(error as Error).message}`,
       { file: path, line: n },

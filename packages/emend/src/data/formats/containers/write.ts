@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { DataError, UsageError } from '../../../errors.js'
+import { DataError, EmendError, UsageError } from '../../../errors.js'
 import type { Container, Shape } from './container.js'
 import { csvLine } from './csv.js'
 import { writeParquet } from './parquet.js'
@@ -32,22 +32,31 @@ export async function writeRows(out: string | Writable, shape: Shape | { contain
     for await (const text of textOf(shape, records)) await send(out, text)
     return
   }
-  mkdirSync(dirname(out), { recursive: true })
   const temporary = `${out}.${process.pid}.tmp`
+  try {
+    mkdirSync(dirname(out), { recursive: true })
+  } catch (error) {
+    throw ofFile(out, temporary, error)
+  }
   try {
     if (shape.container === 'parquet') await writeParquet(temporary, records, 'schema' in shape ? shape : undefined)
     else await writeText(temporary, out.endsWith('.gz'), textOf(shape, records))
     renameSync(temporary, out)
   } catch (error) {
     rmSync(temporary, { force: true })
-    throw error instanceof DataError && error.file === temporary
-      ? new DataError(
-          error.message.slice(temporary.length).replace(/^:(\d+)?:? ?/, ''),
-          { file: out, ...(error.line !== undefined && { line: error.line }) },
-          { cause: error },
-        )
-      : error
+    throw ofFile(out, temporary, error)
   }
+}
+
+/** The error under the name that was asked for, not the temporary one. */
+function ofFile(out: string, temporary: string, error: unknown): unknown {
+  if (error instanceof DataError && error.file === temporary) {
+    const what = error.message.slice(temporary.length).replace(/^:(\d+)?:? ?/, '')
+    return new DataError(what, { file: out, ...(error.line !== undefined && { line: error.line }) }, { cause: error })
+  }
+  if (error instanceof EmendError || !(error instanceof Error) || !('syscall' in error)) return error
+  const why = error.message.replace(/^\w+: /, '').split(',')[0]
+  return new DataError(`cannot be written: ${why}`, { file: out }, { cause: error })
 }
 
 async function writeText(path: string, packed: boolean, texts: AsyncIterable<string>): Promise<void> {
