@@ -6,10 +6,9 @@ import { tensorShapes } from '../shapes.js'
 import { fromHuggingFace, toHuggingFace } from './index.js'
 
 /** `config.json` of models as they were published, by transformers 4, and how many parameters their authors count. */
-const PUBLISHED = JSON.parse(readFileSync(new URL('../../../goldens/families/published.json', import.meta.url), 'utf8')) as Record<
-  string,
-  { parameters: number; config: Record<string, unknown> }
->
+const PUBLISHED = JSON.parse(
+  readFileSync(new URL('../../../goldens/families/published.json', import.meta.url), 'utf8'),
+) as Record<string, { parameters: number; config: Record<string, unknown> }>
 const read = (name: string, change: object = {}) => fromHuggingFace({ ...PUBLISHED[name]!.config, ...change }, 'x.json')
 
 describe('published models', () => {
