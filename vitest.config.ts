@@ -15,7 +15,7 @@ export default defineConfig({
     include: ['packages/*/src/**/*.test.ts', 'packages/studio/e2e/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 })

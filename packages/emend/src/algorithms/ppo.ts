@@ -9,7 +9,7 @@ import { noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { z } from 'zod'
 import { repeats } from '../evaluation/repeats.js'
 import { explainedVariance, mean, standardDeviation } from '../evaluation/statistics.js'
-import { type Generated, generate } from '../generation/index.js'
+import { type Generated, generate, usualRows } from '../generation/index.js'
 import {
   type Decoder,
   logprobs,
@@ -149,17 +149,19 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
       ? fixedKL(config.kl_coef)
       : new AdaptiveKL(config.kl_coef, config.kl_target, config.kl_horizon)
 
+  const longest = Math.min(
+    prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0) + config.max_new_tokens,
+    policy.config.maxPositions,
+  )
   const { tokens: atOnce, measured } = planMemory(
     {
       name: 'ppo',
       settings: config,
       models: [policy, value, reference],
       trainers: [policyTrainer, valueTrainer],
+      cache: { rows: Math.min(config.rollouts, usualRows(policy.device)), length: longest },
       trial: {
-        longest: Math.min(
-          prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0) + config.max_new_tokens,
-          policy.config.maxPositions,
-        ),
+        longest,
         most: config.minibatch_size,
         parts: (samples, length) => {
           const members = Array<Trajectory>(samples).fill(blank(length, config.max_new_tokens))

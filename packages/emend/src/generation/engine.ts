@@ -1,6 +1,6 @@
 /** One engine for rollouts, the command line and the server: rows join and leave the batch while it runs. */
 
-import { memory, noGrad, scope, type Tensor, tensor, torch, uniform } from '@emend/torch'
+import { type Device, memory, noGrad, scope, type Tensor, tensor, torch, uniform } from '@emend/torch'
 import { EmendError } from '../errors.js'
 import { lengthBatches } from '../models/bucket.js'
 import { RowCache } from '../models/cache.js'
@@ -67,7 +67,7 @@ export class GenerationEngine {
     options: EngineOptions = {},
   ) {
     const { device, dtype, config } = model
-    this.maxRows = options.maxRows ?? (device === 'cpu' ? 64 : 256)
+    this.maxRows = options.maxRows ?? usualRows(device)
     this.maxTokens = options.maxTokens ?? affordable(model)
     for (const [name, value] of [
       ['maxRows', this.maxRows],
@@ -258,6 +258,9 @@ export class GenerationEngine {
     }
   }
 }
+
+/** Samples computed together unless told: on the CPU as many as have keys and values that fit its caches. */
+export const usualRows = (device: Device): number => (device === 'cpu' ? 64 : 256)
 
 const over = ({ finish, job }: Row): boolean => finish !== undefined || job.cancelled
 

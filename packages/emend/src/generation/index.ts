@@ -1,7 +1,7 @@
 /** Generation from a decoder: the engine, the sampling behind it, and text as it streams. */
 
 export { type Answer, type AnswerOptions, answer } from './answer.js'
-export { type EngineOptions, GenerationEngine } from './engine.js'
+export { type EngineOptions, GenerationEngine, usualRows } from './engine.js'
 export { type GenerateOptions, type GenerationProgress, generate, generateAsync } from './generate.js'
 export type { Finish, Generated, GeneratedToken, GenerationRequest } from './request.js'
 export {

@@ -98,7 +98,7 @@ it.skipIf(!existsSync(`${dist}/store/index.js`))(
     for await (const _ of store.prompts()) prompts++
     expect(prompts).toBe(700)
   },
-  60_000,
+  300_000,
 )
 
 it.skipIf(!existsSync(`${dist}/store/index.js`))(
@@ -128,7 +128,7 @@ it.skipIf(!existsSync(`${dist}/store/index.js`))(
     expect(lines).toEqual(await exported(whole))
     expect(lines.join('\n')).toBe(readFileSync(file, 'utf8').trimEnd())
   },
-  60_000,
+  300_000,
 )
 
 it.skipIf(!existsSync(`${dist}/store/index.js`))(
@@ -158,7 +158,7 @@ it.skipIf(!existsSync(`${dist}/store/index.js`))(
     expect([claimed, pending]).toEqual([120 - done, 0])
     expect(120 - done).toBeLessThanOrEqual(1)
   },
-  60_000,
+  300_000,
 )
 
 it.skipIf(!existsSync(`${dist}/store/index.js`))(
@@ -170,5 +170,5 @@ it.skipIf(!existsSync(`${dist}/store/index.js`))(
     await using store = await Store.open(path)
     expect((await store.counts()).pending).toBe(6)
   },
-  60_000,
+  300_000,
 )
