@@ -1,6 +1,7 @@
 // Packs the packages, installs the tarballs in an empty folder outside the clone, and runs the README's first program there.
 //   npm run test:pack
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -27,15 +28,21 @@ function run(what, command, args, cwd) {
   return answer.stdout
 }
 
-/** Starts the installed studio on the demo's replies, until this process ends, and gives its address. */
-function studioAddress() {
-  const asked = ['--no-install', 'emend', 'studio', '--from', 'runs/demo', '--port', '0', '--json']
-  const studio = spawn('npx', asked, { cwd: app, stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  process.once('exit', () => process.kill(-studio.pid))
-  return new Promise(resolve => {
-    studio.stdout.once('data', line => resolve(JSON.parse(line).url))
-    studio.once('exit', code => fail(`emend studio ended with ${code}`))
-  })
+/** Opens the installed studio on the demo's replies, asks it for its page, and ends it. */
+async function askStudio() {
+  const bin = join(app, 'node_modules', '.bin', 'emend')
+  const asked = [bin, 'studio', '--from', 'runs/demo', '--port', '0', '--json']
+  const studio = spawn(process.execPath, asked, { cwd: app, stdio: ['ignore', 'pipe', 'inherit'] })
+  const kill = () => studio.kill('SIGKILL')
+  process.once('exit', kill)
+  const early = code => fail(`emend studio ended with ${code}`)
+  studio.once('exit', early)
+  const [line] = await once(studio.stdout, 'data')
+  const page = await fetch(JSON.parse(line).url)
+  if (!/Emend studio/.test(await page.text())) fail(`the studio answered ${page.status} without its page`)
+  studio.off('exit', early)
+  kill()
+  await once(studio, 'exit')
 }
 
 const work = mkdtempSync(join(tmpdir(), 'emend-pack-'))
@@ -69,8 +76,7 @@ const reply = JSON.parse(run('emend generate', 'npx', ['--no-install', 'emend', 
 if (reply.tokens.length === 0 || !Number.isFinite(reply.logprobs[0]))
   fail(`emend generate gave ${JSON.stringify(reply)}`)
 
-const page = await fetch(await studioAddress())
-if (!/Emend studio/.test(await page.text())) fail(`the studio answered ${page.status} without its page`)
+await askStudio()
 
 const sizesOf = packed.map(({ name, version, size }) => `${name} ${version} (${Math.round(size / 1024)} kB)`).join(', ')
 const seconds = Math.round((Date.now() - started) / 1000)
