@@ -84,7 +84,13 @@ export const startBrowser = (): Promise<Browser> =>
 export async function openWindow(context: BrowserContext, url: string): Promise<Page> {
   const page = await context.newPage()
   await page.goto(url)
-  await page.waitForSelector('.cm-content, .nothing')
+  const ready = () => page.waitForSelector('.cm-content, .nothing', { timeout: 15_000 })
+  // Rarely a new window of a busy Chromium is never given the page's first answer; what it shows then is told.
+  await ready().catch(async () => {
+    console.warn(`reloaded: ${await page.locator('body').innerText()}`)
+    await page.reload()
+    await ready()
+  })
   return page
 }
 
