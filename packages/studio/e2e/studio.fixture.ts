@@ -87,7 +87,7 @@ export async function openWindow(context: BrowserContext, url: string): Promise<
   const ready = () => page.waitForSelector('.cm-content, .nothing', { timeout: 15_000 })
   // Rarely a new window of a busy Chromium is never given the page's first answer; what it shows then is told.
   await ready().catch(async () => {
-    console.warn(`reloaded: ${await page.locator('body').innerText()}`)
+    console.warn(`reloaded: ${await page.locator('body').textContent()}`)
     await page.reload()
     await ready()
   })
