@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import {
   enableGrad,
@@ -11,6 +13,23 @@ import {
   tensor,
   torch,
 } from './index.js'
+
+test('what is freed by hand leaves nothing behind, though the event loop never turns', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const heap = () => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const work = () => {
+    for (let i = 0; i < 20_000; i++) tensor([i]).dispose()
+  }
+  work()
+  const before = heap()
+  for (let i = 0; i < 5; i++) work()
+  // A hundred thousand entries of a registry would take several megabytes.
+  expect(heap() - before).toBeLessThan(1e6)
+})
 
 test('scope frees what was made inside and not returned', () => {
   const before = memory()

@@ -11,7 +11,12 @@ const forgotten = new FinalizationRegistry<number>(handle => native.free(handle)
 /** Enters a new tensor: the innermost scope frees it, or the garbage collector does. */
 export function adopt(tensor: Tensor): void {
   if (made !== null) made.push(tensor)
-  else forgotten.register(tensor, tensor.handle)
+  else forgotten.register(tensor, tensor.handle, tensor)
+}
+
+/** A tensor that is freed by hand needs the net no longer: what it holds would stay until the event loop turns. */
+export function forget(tensor: Tensor): void {
+  forgotten.unregister(tensor)
 }
 
 /**
@@ -41,7 +46,7 @@ function release(tensors: Tensor[], survivors: Set<Tensor> | null): void {
   let n = 0
   for (const tensor of tensors) {
     if (tensor.handle === 0) continue
-    if (tensor.kept) forgotten.register(tensor, tensor.handle)
+    if (tensor.kept) forgotten.register(tensor, tensor.handle, tensor)
     else if (survivors?.has(tensor)) adopt(tensor)
     else {
       words[++n] = tensor.handle

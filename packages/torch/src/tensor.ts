@@ -3,7 +3,7 @@ import { checkDevice, type Device, deviceName } from './device.js'
 import { arrayFor, type DType, dtypeCode, dtypeName, dtypeOf, type TypedArray } from './dtype.js'
 import { native } from './native.js'
 import type { TensorOperators } from './ops.generated.js'
-import { adopt } from './scope.js'
+import { adopt, forget } from './scope.js'
 
 /** Nested arrays of numbers, as deep as the tensor has dimensions. */
 export type Nested = number | readonly Nested[]
@@ -178,6 +178,7 @@ export class Tensor implements Disposable {
     if (this.handle === 0) return
     native.free(this.handle)
     this.handle = 0
+    forget(this)
   }
 
   get disposed(): boolean {
