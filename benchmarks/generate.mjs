@@ -7,17 +7,15 @@
 // The roof is the time that the step's matrix products alone take, by whichever of the two kernels is quicker, on the same
 // weights and as many rows: what is left above it is everything else. SMOLLM2 may name a Hugging Face folder of SmolLM2-135M;
 // without it random weights of its shape serve. With --gguf llama.cpp (node-llama-cpp) generates from that file, for scale.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { noGrad, numThreads, PackedLinear, randomUniform, scope, setNumThreads, torch, uniform } from '@emend/torch'
 import { loadModel, saveModel } from 'emend/checkpoints'
 import { GenerationEngine } from 'emend/generation'
 import { createDecoder, decoderConfig } from 'emend/models'
+import { median, startPeer } from './peer.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -38,35 +36,10 @@ const shapes = {
   '135M': { vocabSize: 49152, hiddenSize: 576, layers: 30, heads: 9, kvHeads: 3, intermediateSize: 1536 },
 }
 
-const median = numbers => numbers.toSorted((a, b) => a - b)[numbers.length >> 1]
-
 async function seconds(work) {
   const start = performance.now()
   await work()
   return (performance.now() - start) / 1000
-}
-
-/** Python with transformers, or null with the reason printed. */
-function startPeer() {
-  const child = spawn(process.env.PYTHON ?? 'python3', [fileURLToPath(new URL('generate_peer.py', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const waiting = []
-  const fail = why => {
-    for (const { reject } of waiting.splice(0)) reject(new Error(why))
-  }
-  createInterface({ input: child.stdout }).on('line', line => waiting.shift()?.resolve(JSON.parse(line)))
-  child.on('error', error => fail(error.message))
-  child.on('close', code => fail(`it ended with ${code}; set PYTHON to a Python with torch and transformers`))
-  child.stdin.on('error', () => {})
-  return {
-    ask: request =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
-        child.stdin.write(`${JSON.stringify(request)}\n`)
-      }),
-    end: () => child.stdin.end(),
-  }
 }
 
 /** Random prompts [batch], of one length, or from a quarter of it to all of it. */
@@ -148,7 +121,7 @@ async function llamaCpp(file, longest, maxNewTokens) {
   return Math.round(maxNewTokens / median(times.slice(1)))
 }
 
-const peer = startPeer()
+const peer = startPeer('generate_peer.py', 'torch and transformers')
 const rows = []
 const folder = mkdtempSync(join(tmpdir(), 'emend-generate-'))
 const [repeats, promptLength, maxNewTokens] = [options.repeats, options.prompt, options.new].map(Number)

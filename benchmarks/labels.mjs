@@ -5,16 +5,14 @@
 // its junk heuristic; on a sample also characters. Edited characters: deleted and inserted, of all pairs together.
 // Pairs are generated: replies of 5 to 120 words of an English-like vocabulary, edited in one to eight places; or IteraTeR's, where
 // the data is (EMEND_DATA). The tokenizer is GPT-2's where the data is, else one trained on the pairs.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { diffTexts, editedCharacters } from '@emend/edits'
 import { labelFile, Tokenizer, trainTokenizer } from 'emend/text'
 import { testData } from '../packages/emend/dist/text/test-data.js'
+import { median, startPeer } from './peer.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -92,31 +90,6 @@ function iterater() {
   )
 }
 
-/** Python with tokenizers, asked one JSON line at a time. */
-function startPeer() {
-  const child = spawn(process.env.PYTHON ?? 'python3', [fileURLToPath(new URL('labels_peer.py', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const waiting = []
-  const fail = why => {
-    for (const { reject } of waiting.splice(0)) reject(new Error(why))
-  }
-  createInterface({ input: child.stdout }).on('line', line => waiting.shift()?.resolve(JSON.parse(line)))
-  child.on('error', error => fail(error.message))
-  child.on('close', code => fail(`Python ended with ${code}; set PYTHON to one with tokenizers`))
-  child.stdin.on('error', () => {})
-  return {
-    ask: request =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
-        child.stdin.write(`${JSON.stringify(request)}\n`)
-      }),
-    stop: () => child.stdin.end(),
-  }
-}
-
-const median = list => list.toSorted((a, b) => a - b)[list.length >> 1]
-
 async function timed(work) {
   const start = performance.now()
   const before = process.cpuUsage()
@@ -129,7 +102,7 @@ const diffAll = pairs => pairs.map(({ draft, final }) => diffTexts(draft, final)
 const edited = all => all.reduce((sum, ops) => sum + editedCharacters(ops), 0)
 
 const folder = mkdtempSync(join(tmpdir(), 'emend-labels-'))
-const peer = options.profile ? undefined : startPeer()
+const peer = options.profile ? undefined : startPeer('labels_peer.py', 'tokenizers')
 const row = cells =>
   console.log(
     cells
@@ -202,5 +175,5 @@ for (const set of options.set.split(',')) {
   const [a, b] = ['emend', 'python'].map(side => statSync(out(side)).size / 1e6)
   console.log(`written: ${a.toFixed(0)} MB and ${b.toFixed(0)} MB`)
 }
-peer?.stop()
+peer?.end()
 rmSync(folder, { recursive: true })

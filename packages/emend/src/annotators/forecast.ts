@@ -1,5 +1,6 @@
 /** What a run would ask and cost, without asking: a dry run. */
 import type { Store } from '../data/store/store.js'
+import { JUDGEMENT_TOKENS } from '../evaluation/judges/forecast.js'
 import { judgeMessages } from '../evaluation/judges/llm.js'
 import type { Caller } from '../providers/caller.js'
 import type { ChatMessage } from '../providers/chat-model.js'
@@ -78,6 +79,3 @@ export async function forecast(
     ...(o.prices && { cost: costOf(about, o.prices) / NANO, worst_cost: worst / NANO }),
   }
 }
-
-/** "Better: A" */
-const JUDGEMENT_TOKENS = 4

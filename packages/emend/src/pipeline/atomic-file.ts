@@ -1,5 +1,6 @@
 /** Files that are there whole or not at all, even after a power cut. */
 
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -13,15 +14,23 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** Writes to a temporary file beside `path`, syncs it, and renames it into place. Makes the folder if need be. */
+/** Writes a file that is there whole or not at all; see {@link writingAtomically}. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
+  writingAtomically(path, file => writeFileSync(file, content))
+}
+
+/**
+ * Lets `write` fill a temporary file beside `path`, syncs it, and renames it into place. Makes the folder if need be.
+ * @param write is given the file's descriptor
+ */
+export function writingAtomically(path: string, write: (file: number) => void): void {
   const folder = dirname(path)
   makeFolder(folder)
-  const temporary = `${path}.${process.pid}.tmp`
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
-    const file = openSync(temporary, 'w')
+    const file = openSync(temporary, 'wx')
     try {
-      writeFileSync(file, content)
+      write(file)
       fsyncSync(file)
     } finally {
       closeSync(file)
@@ -52,7 +61,7 @@ export function makeFolder(path: string): void {
 }
 
 /** Makes a rename inside `folder` last. Windows cannot open a folder; there the rename itself is all there is. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const file = openSync(folder, 'r')
   try {

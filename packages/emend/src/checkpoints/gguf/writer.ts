@@ -1,9 +1,7 @@
 /** Writes GGUF files: metadata and tensor list first, then each tensor as it is made; the file appears whole or not at all. */
 
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { makeFolder, syncFolder } from '../../pipeline/atomic-file.js'
+import { writeSync } from 'node:fs'
+import { writingAtomically } from '../../pipeline/atomic-file.js'
 import { ALIGNMENT, MAGIC, VALUE_TYPES, type ValueType } from './format.js'
 import { quantize, type WrittenType, writtenType } from './quantize.js'
 
@@ -48,23 +46,10 @@ export function writeGguf(path: string, entries: readonly Entry[], tensors: read
     offset += aligned((count / layout.elements) * layout.bytes)
   }
 
-  makeFolder(dirname(path))
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
-  try {
-    const file = openSync(temporary, 'wx')
-    try {
-      writePadded(file, header.bytes())
-      for (const { type, numbers } of tensors) writePadded(file, quantize(type, numbers()))
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-  syncFolder(dirname(path))
+  writingAtomically(path, file => {
+    writePadded(file, header.bytes())
+    for (const { type, numbers } of tensors) writePadded(file, quantize(type, numbers()))
+  })
 }
 
 const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT

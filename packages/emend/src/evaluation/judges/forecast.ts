@@ -23,7 +23,7 @@ export interface JudgingForecast {
 }
 
 /** "Better: A" */
-const ANSWER_TOKENS = 4
+export const JUDGEMENT_TOKENS = 4
 
 /** @param order asked in both orders, or in the one drawn by this seed */
 export function forecastJudging(
@@ -48,7 +48,7 @@ export function forecastJudging(
       }
       found.calls++
       found.input_tokens += aboutTokens(messages)
-      found.output_tokens += ANSWER_TOKENS
+      found.output_tokens += JUDGEMENT_TOKENS
       worst += costOf({ input: mostTokens(messages), output: o.maxTokens }, o.prices)
     }
   }
