@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { encodeChat } from '../text/chat-template.js'
 import { tinyApp } from './tiny-app.fixture.js'
 import { CONTEXT, type TinyFolders, tinyFolders } from './tiny-model.fixture.js'
@@ -432,6 +432,27 @@ it('lists its model', async () => {
   expect((await tiny.request('/v1/models')).body).toEqual({ object: 'list', data: [entry] })
   expect((await tiny.request('/v1/models/tiny')).body).toEqual(entry)
   expect((await tiny.request<ErrorBody>('/v1/models/other')).body.error.code).toBe('model_not_found')
+})
+
+it('requests that arrive in one moment are read one by one, the event loop turning in between', async () => {
+  let turn = 0
+  let counting = setImmediate(function count() {
+    turn++
+    counting = setImmediate(count)
+  })
+  const read = new Map<Request, number>()
+  const body = vi.spyOn(Request.prototype, 'body', 'get').mockImplementation(function (this: Request) {
+    read.set(this, turn)
+    return null
+  })
+  try {
+    await Promise.all(Array.from({ length: 8 }, () => tiny.post(COMPLETIONS, once)))
+  } finally {
+    clearImmediate(counting)
+    body.mockRestore()
+  }
+  expect(read.size).toBe(8)
+  expect(new Set(read.values()).size).toBe(8)
 })
 
 describe('back-pressure', () => {

@@ -55,9 +55,14 @@ export function createApp(model: ServedModel, options: AppOptions): Hono<Environ
   })
   const admit = admission(options.admission)
   const turn = turnstile()
+  const inTurn: MiddlewareHandler = async (_, next) => {
+    await turn()
+    await next()
+  }
   const routes = { '/v1/chat/completions': chat, '/v1/completions': completion, '/v1/score': score }
   for (const [path, route] of Object.entries(routes)) {
-    app.post(path, admit, limit, async c => {
+    // What a request is made of takes a while too, of 64 that arrive in one moment: each is read in a turn of its own.
+    app.post(path, admit, inTurn, limit, async c => {
       const body = await c.req.text()
       await turn()
       return route(model, parseJson(body), c.get('connection'))
@@ -93,7 +98,10 @@ function admission(places: Admission): MiddlewareHandler<Environment> {
     outgoing?.once('close', release)
     const drop = () => outgoing?.destroy()
     c.set('connection', {
-      signal: c.req.raw.signal,
+      // Not before it is wanted: the adapter makes the whole request of the web for it.
+      get signal() {
+        return c.req.raw.signal
+      },
       capacity: places.capacity,
       reserve: more => taken.push(places.take(more)),
       drop,

@@ -1,7 +1,7 @@
 /** The command itself, in a process of its own, asked by OpenAI's client. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -242,6 +242,21 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     // What is promised of all but the slowest is measured by benchmarks/serve.mjs: here the machine may be busy with others.
     expect(quantile(times, 0.5)).toBeLessThan(20)
   }, 120_000)
+
+  it.skipIf(process.platform !== 'linux')('computes behind the thread that answers', () => {
+    const tasks = `/proc/${server.child.pid}/task`
+    // The 19th field of the thread's status is its nice value; the second, its name, may hold blanks.
+    const nice = (thread: string | number) =>
+      Number(
+        readFileSync(`${tasks}/${thread}/stat`, 'utf8')
+          .replace(/^.*\) /, '')
+          .split(' ')[16],
+      )
+    const all = readdirSync(tasks).map(nice)
+    const answering = nice(server.child.pid!)
+    expect(Math.max(...all)).toBe(Math.min(19, answering + 5))
+    expect(all.filter(value => value > answering)).toHaveLength(1) // --threads 1
+  })
 
   it('a client that goes away gives back its place, streaming or not, running or waiting', async () => {
     const long = { ...hello, max_tokens: 240, n: 16 }
