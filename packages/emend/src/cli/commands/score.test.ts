@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
-import { tokenizerBeside } from './score.js'
+import { numThreads, setNumThreads } from '@emend/torch'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { tinyFolders } from '../../server/tiny-model.fixture.js'
+import { scoreCommand, tokenizerBeside } from './score.js'
 
 describe('tokenizerBeside', () => {
   const root = mkdtempSync(join(tmpdir(), 'emend-beside-'))
@@ -22,4 +24,23 @@ describe('tokenizerBeside', () => {
       expect(tokenizerBeside(model)).toBe(path)
     }
   })
+})
+
+it('computes with as many threads as it is told', async () => {
+  const folders = await tinyFolders()
+  const before = numThreads()
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((...args: unknown[]) => {
+    ;(args.at(-1) as () => void)()
+    return true
+  })
+  try {
+    const args = ['--reward', folders.reward, '--prompt', 'the', '--response', 'cat', '--json', '--threads']
+    await scoreCommand().parseAsync([...args, String(before + 1)], { from: 'user' })
+    expect(numThreads()).toBe(before + 1)
+    expect(JSON.parse(out.mock.calls[0]![0] as string)).toHaveProperty('total')
+  } finally {
+    out.mockRestore()
+    setNumThreads(before)
+    folders.remove()
+  }
 })

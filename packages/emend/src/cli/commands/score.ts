@@ -7,7 +7,6 @@ import { EmendError, UsageError } from '../../errors.js'
 import { heatLine } from '../../evaluation/reports/terminal.js'
 import { type CommonOptions, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
-import { deviceOption } from '../training.js'
 
 interface Flags extends CommonOptions {
   reward: string
@@ -28,7 +27,7 @@ export function scoreCommand(): Command {
     .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
     .option('--no-eos', 'the response was cut off: score it without its end')
     .option('--no-colour', 'print the numbers instead of colours')
-  return withCommonOptions(command, 'device')
+  return withCommonOptions(command, 'device', 'threads')
     .addHelpText(
       'after',
       examples(["emend score --reward runs/reward/model --prompt 'Q:' --response 'A.'", 'a heat map']),
@@ -36,12 +35,11 @@ export function scoreCommand(): Command {
     .action(async (flags: Flags) => {
       if (flags.response === '' && !flags.eos)
         throw new UsageError('nothing to score: --response is empty and --no-eos leaves out its end; give one of them')
-      const { encodePrompts, RewardModel, Tokenizer } = await import('../../index.js')
-      const reward = await RewardModel.load(flags.reward, deviceOption(flags))
-      const tokenizer = await Tokenizer.load(flags.tokenizer ?? tokenizerBeside(flags.reward))
-      if (tokenizer.fingerprint !== reward.tokenizer) {
-        throw new EmendError(`${flags.reward} was trained with another tokenizer; name its own with --tokenizer`)
-      }
+      const [{ loadReward }, { encodePrompts }] = await Promise.all([
+        import('../evaluation/reward.js'),
+        import('../../text/index.js'),
+      ])
+      const { reward, tokenizer } = await loadReward(flags)
       const prompts = await encodePrompts(tokenizer, [flags.prompt])
       if (prompts[0]!.length === 0) {
         const got = JSON.stringify(flags.prompt)

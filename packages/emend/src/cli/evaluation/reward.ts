@@ -2,13 +2,15 @@
 import { EmendError, UsageError } from '../../errors.js'
 import { visible } from '../../evaluation/reports/markup.js'
 import { tokenizerBeside } from '../commands/score.js'
+import type { CommonOptions } from '../options.js'
 import { print, printJson } from '../output.js'
 import { pairFile, readPairs } from '../pairs.js'
 import { deviceOption } from '../training.js'
 import type { EvaluateFlags } from './flags.js'
 
 /** A reward model and the tokenizer it was trained with. @throws UsageError without --reward, EmendError for another tokenizer */
-export async function loadReward({ reward: folder, tokenizer: path, ...flags }: EvaluateFlags) {
+export async function loadReward(flags: CommonOptions & Pick<EvaluateFlags, 'reward' | 'tokenizer'>) {
+  const { reward: folder, tokenizer: path } = flags
   if (folder === undefined) throw new UsageError('give --reward DIR, a reward model as `emend reward` writes it')
   const { RewardModel, Tokenizer } = await import('../../index.js')
   if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
