@@ -96,6 +96,16 @@ describe('emend evaluate --annotations', () => {
       'give either --annotations FILE or outputs to judge, not both',
     ],
     [
+      ['--annotations', 'FOLDER/one.json', '--judge', 'llm'],
+      2,
+      '--annotations FILE holds judgements already: leave out --judge llm, or give outputs',
+    ],
+    [
+      ['--model', 'x', '--world', 'concierge', '--judge', 'reward'],
+      2,
+      '--world is judged by its oracle: leave out --judge reward, or give --reference-outputs FILE',
+    ],
+    [
       ['--model-outputs', 'FOLDER/outputs.json'],
       2,
       'give --reference-outputs FILE, with which the outputs are compared',

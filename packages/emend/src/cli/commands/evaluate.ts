@@ -71,10 +71,12 @@ export function evaluateCommand(): Command {
 }
 
 async function gamesOf(flags: EvaluateFlags) {
-  const { annotations, model, modelOutputs, referenceOutputs, world } = flags
+  const { annotations, judge, model, modelOutputs, referenceOutputs, world } = flags
   if (annotations !== undefined) {
     if (model !== undefined || modelOutputs !== undefined)
       throw new UsageError('give either --annotations FILE or outputs to judge, not both')
+    if (judge !== undefined)
+      throw new UsageError(`--annotations FILE holds judgements already: leave out --judge ${judge}, or give outputs`)
     const { readAnnotations } = await import('../../evaluation/annotations.js')
     return { annotations: await readAnnotations(annotations) }
   }
@@ -85,5 +87,9 @@ async function gamesOf(flags: EvaluateFlags) {
       'give --annotations FILE, --model-outputs FILE with --reference-outputs FILE, --model DIR with --world concierge, or --reward DIR with --preferences FILE',
     )
   if (world !== 'concierge') throw new UsageError(`--world: got ${world ?? 'nothing'}, expected concierge`)
+  if (judge !== undefined && judge !== 'oracle')
+    throw new UsageError(
+      `--world is judged by its oracle: leave out --judge ${judge}, or give --reference-outputs FILE`,
+    )
   return worldGames(flags)
 }
