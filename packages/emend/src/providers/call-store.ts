@@ -84,12 +84,13 @@ export class CallStore implements Disposable {
 
   /** The answer to a call that was made before. */
   find(key: string): KeptAnswer | undefined {
-    const row = this.#db.prepare('SELECT text, finish, input, output FROM calls WHERE key = ?').get(key) as
-      | { text: string; finish: ChatFinish; input: number | null; output: number | null }
-      | undefined
+    // As bytes: libsql gives a text as far as its first NUL.
+    const row = this.#db
+      .prepare('SELECT CAST(text AS BLOB) AS text, finish, input, output FROM calls WHERE key = ?')
+      .get(key) as { text: Buffer; finish: ChatFinish; input: number | null; output: number | null } | undefined
     if (!row) return undefined
     const { text, finish, input, output } = row
-    return { text, finish, ...(input !== null && output !== null && { usage: { input, output } }) }
+    return { text: text.toString(), finish, ...(input !== null && output !== null && { usage: { input, output } }) }
   }
 
   /**
@@ -116,12 +117,12 @@ export class CallStore implements Disposable {
     this.#synced(() => {
       this.#settle(attempt, cost ?? this.#worstOf(attempt), null)
       this.#db
-        .prepare('INSERT OR IGNORE INTO calls VALUES(?, ?, ?, ?, ?, ?, ?, ?)')
+        .prepare('INSERT OR IGNORE INTO calls VALUES(?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?)')
         .run(
           key,
           request.model,
           JSON.stringify(request),
-          answer.text,
+          Buffer.from(answer.text),
           answer.finish,
           answer.usage?.input ?? null,
           answer.usage?.output ?? null,

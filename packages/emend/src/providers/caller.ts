@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { UsageError } from '../errors.js'
+import { formatSeconds } from '../progress.js'
 import { CallError, CapError } from './call-error.js'
 import { type CallRequest, CallStore, callKey, type KeptAnswer } from './call-store.js'
 import { ask, type ChatAnswer, type ChatMessage, type ChatModel, type ChatOptions, type Usage } from './chat-model.js'
@@ -169,7 +170,7 @@ export class Caller implements ChatModel {
         } catch (error) {
           if (!(error instanceof CallError) || !error.retryable || attempt >= retries) throw error
           const { retryAfter = 0, failure } = error
-          if (retryAfter > MOST_ASKED) throw error
+          if (retryAfter > MOST_ASKED) throw tooLong(error, retryAfter)
           const wait = retryAfter || this.#backoff(attempt)
           if (failure === 'rate limit') this.#pace.hold(wait)
           await this.#sleep(wait, signal)
@@ -223,9 +224,8 @@ export class Caller implements ChatModel {
       })
       for (const setting of ignored ?? []) this.#ignored.add(setting)
       const told = usage && isUsage(usage, text) ? usage : undefined
-      // What SQLite does not give back as it was: the answer is the same from disk.
-      const kept = text.replaceAll('\0', '\ufffd').toWellFormed()
-      const answer = { text: kept, finish, ...(told && { usage: told }) }
+      // UTF-8 has no halves of characters: the answer is the same from disk.
+      const answer = { text: text.toWellFormed(), finish, ...(told && { usage: told }) }
       this.#store.answered(number, key, request, answer, told && costOf(told, prices))
       this.#counts.answered++
       if (told) {
@@ -274,6 +274,15 @@ export class Caller implements ChatModel {
     const found = (this.#failures[kind] ??= { n: 0, first: (error as Error).message })
     found.n++
   }
+}
+
+/** The failure of a call that is given up, since the provider asks for patience beyond what a run has. */
+function tooLong({ failure, charged, message, cause }: CallError, retryAfter: number): CallError {
+  const asked = `${message}; it asks to be left alone for ${formatSeconds(retryAfter / 1000)}`
+  const most = formatSeconds(MOST_ASKED / 1000)
+  return new CallError(failure, `${asked}, and no call waits longer than ${most}: run it again then`, {
+    ...{ charged, retryAfter, cause },
+  })
 }
 
 /**
