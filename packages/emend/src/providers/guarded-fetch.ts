@@ -1,15 +1,20 @@
 /** HTTP as it is used for language models: nothing is followed elsewhere, and nothing is endless. */
+import { APICallError } from 'ai'
+import * as z from 'zod'
 import { CallError } from './call-error.js'
 
 /** Most bytes of one answer: a token comes in some hundred bytes of events. */
 const MOST_BYTES = 64 << 20
+
+/** Of an answer in one piece, which is read for its error only. */
+const MOST_ERROR_BYTES = 1 << 20
 
 /** What a page or a plain answer is sent as, where a stream of events was asked for. */
 const NO_STREAM = /^\s*(text\/html|application\/(json|xml)|text\/xml)\b/i
 
 /**
  * `fetch` for one model. A redirect is not followed, since the key would go with it; a page in the place of a stream of events is
- * told apart from a model that says nothing.
+ * told apart from a model that says nothing, and an error that comes as an answer is one.
  */
 export function guardedFetch(name: string): typeof fetch {
   return async (input, init) => {
@@ -25,28 +30,55 @@ export function guardedFetch(name: string): typeof fetch {
     }
     const type = headers.get('content-type') ?? ''
     if (response.ok && NO_STREAM.test(type)) {
-      await body?.cancel()
-      throw new CallError(
-        'broken',
-        `${name}: answered with ${type.slice(0, 60)} where a stream of events was asked for; is it the address of the API?`,
-        { charged: true },
+      const error = /json/i.test(type) && body ? await toldError(bounded(name, body, MOST_ERROR_BYTES)) : undefined
+      if (!error) await body?.cancel()
+      throw (
+        error ??
+        new CallError(
+          'broken',
+          `${name}: answered with ${type.slice(0, 60)} where a stream of events was asked for; is it the address of the API?`,
+          { charged: true },
+        )
       )
     }
-    if (!body) return response
-    let bytes = 0
-    const counted = body.pipeThrough(
-      new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          bytes += chunk.length
-          if (bytes <= MOST_BYTES) return controller.enqueue(chunk)
-          controller.error(
-            new CallError('overlong', `${name}: the answer has more than ${MOST_BYTES >> 20} MiB`, { charged: true }),
-          )
-        },
-      }),
-    )
-    return new Response(counted, { status, statusText, headers })
+    return body ? new Response(bounded(name, body, MOST_BYTES), { status, statusText, headers }) : response
   }
+}
+
+/** @throws CallError from its reader once there are more bytes */
+function bounded(name: string, body: ReadableStream<Uint8Array>, most: number): ReadableStream<Uint8Array> {
+  let bytes = 0
+  return body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        bytes += chunk.length
+        if (bytes <= most) return controller.enqueue(chunk)
+        controller.error(
+          new CallError('overlong', `${name}: the answer has more than ${most >> 20} MiB`, { charged: true }),
+        )
+      },
+    }),
+  )
+}
+
+/** What OpenAI and those who speak like it say in a body: `{error: {message, code}}`, the code sometimes the status it should have had. */
+const errorBody = z.object({
+  error: z.union([z.string(), z.object({ message: z.string(), code: z.unknown().optional() })]),
+})
+
+/** The provider's own error in a body that is JSON. Its words are not ours: who catches it hides secrets in them. */
+async function toldError(body: ReadableStream<Uint8Array>): Promise<Error | undefined> {
+  const text = await new Response(body).text()
+  let told: z.infer<typeof errorBody>['error']
+  try {
+    told = errorBody.parse(JSON.parse(text)).error
+  } catch {
+    return undefined
+  }
+  if (typeof told === 'string') return new Error(told)
+  const statusCode = Number(told.code)
+  if (!(statusCode >= 400 && statusCode < 600)) return new Error(told.message)
+  return new APICallError({ message: told.message, url: '', requestBodyValues: {}, statusCode })
 }
 
 /** Without what a query may hold. */

@@ -201,6 +201,49 @@ describe('an answer that is none', () => {
   })
 
   it.each([
+    ['broken', true, { error: { message: `no ${KEY} here`, type: 'x', code: 'overloaded' } }, 'no [key] here'],
+    ['broken', true, { error: 'model not loaded' }, 'model not loaded'],
+    ['rate limit', false, { error: { message: 'slow down', code: 429 } }, 'slow down (status 429)'],
+    ['server error', true, { error: { message: 'no provider', code: '502' } }, 'no provider (status 502)'],
+  ] as const)('with status 200 an error is the provider’s: %s', async (failure, charged, body, message) => {
+    await (
+      await failing(r => r.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)))
+    ).toMatchObject({ failure, charged, message: `openai-compatible:m-1: ${message}` })
+  })
+
+  it('JSON without end is left', async () => {
+    await (
+      await failing(r => {
+        r.writeHead(200, { 'content-type': 'application/json' })
+        const more = () => {
+          while (!r.destroyed && r.write(' '.repeat(50_000))) {}
+          r.once('drain', more)
+        }
+        more()
+      })
+    ).toMatchObject({ failure: 'overlong', message: 'openai-compatible:m-1: the answer has more than 1 MiB' })
+    await vi.waitFor(() => expect(server.gone).toBe(1), 5000)
+  })
+
+  it.each(['openai-compatible', 'openai'] as const)('several choices are not mixed into one: %s', async provider => {
+    const choice = (index: number, content: string) => ({ index, delta: { content }, finish_reason: null })
+    for (const events of [
+      [
+        { ...delta(''), choices: [choice(0, 'It is ')] },
+        { ...delta(''), choices: [choice(1, 'Look ')] },
+      ],
+      [{ ...delta(''), choices: [choice(0, 'It is '), choice(1, 'Look ')] }],
+    ]) {
+      server?.close()
+      await serve(r => sendEvents(r, [...events, ...openAi.slice(1)]))
+      await expect(ask(await model(provider), messages, how)).rejects.toMatchObject({
+        ...{ failure: 'broken', charged: true },
+        message: `${provider}:m-1: the answer holds several choices, where one was asked for`,
+      })
+    }
+  })
+
+  it.each([
     ['nothing', ''],
     ['words', 'hello\n\nhello\n\n'],
     ['events that are no JSON', 'data: {"choices":\n\n'],

@@ -138,6 +138,7 @@ async function* chat(
     messages: turns,
     allowSystemInMessages: true,
     maxRetries: 0,
+    includeRawChunks: true,
     // Errors come as parts of the stream; the SDK would print them besides.
     onError: () => {},
     abortSignal: signal ? AbortSignal.any([signal, left.signal]) : left.signal,
@@ -156,6 +157,12 @@ async function* chat(
             charged: true,
           })
         yield part.text
+      } else if (part.type === 'raw') {
+        // The SDK reads the first choice of each event, whichever of several it is.
+        if (choicesOf(part.rawValue).some(({ index }) => index > 0))
+          throw new CallError('broken', `${name}: the answer holds several choices, where one was asked for`, {
+            charged: true,
+          })
       } else if (part.type === 'start-step') {
         for (const warning of part.warnings) if ('feature' in warning) ignored.push(warning.feature)
       } else if (part.type === 'abort') throw stopped(name, signal)
@@ -178,6 +185,12 @@ async function* chat(
   } finally {
     left.abort()
   }
+}
+
+/** Choices in an event of OpenAI's kind; none in those of others. */
+function choicesOf(event: unknown): readonly { readonly index: number }[] {
+  const { choices } = (event ?? {}) as { choices?: unknown }
+  return Array.isArray(choices) ? choices.map(choice => ({ index: Number(choice?.index) })) : []
 }
 
 const FINISHES: Partial<Record<string, ChatFinish>> = { stop: 'stop', length: 'length', 'content-filter': 'filtered' }
