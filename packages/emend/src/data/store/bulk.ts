@@ -3,7 +3,7 @@
 import { type InsertQueryBuilder, sql } from 'kysely'
 import type { BulkBatch, TableRow } from './bulk-rows.js'
 import type { OpenDatabase } from './database.js'
-import { storeId } from './identity.js'
+import { sameId, storeId } from './identity.js'
 import type { Tables } from './schema.js'
 import type { TextDatabase, TextStatement } from './texts.js'
 
@@ -128,7 +128,13 @@ function statements({ db, raw }: OpenDatabase, importRow: number) {
   }
   const names = Object.keys(inserting) as (keyof typeof inserting)[]
   const placeIn = (table: 'edits' | 'preferences' | 'responses') =>
-    raw.prepare(db.selectFrom(table).select(['import', 'line']).where('id', '=', '').compile().sql)
+    raw.prepare(
+      db
+        .selectFrom(table)
+        .select(['import', 'line'])
+        .where(sameId(`${table}.id`, sql.val('')))
+        .compile().sql,
+    )
   const [edits, preferences] = [placeIn('edits'), placeIn('preferences')]
   return {
     insert: Object.fromEntries(names.map(name => [name, prepared(name)])) as Record<

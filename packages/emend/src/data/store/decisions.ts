@@ -1,12 +1,12 @@
 /** What annotators decide of an item: an edit, none, not now; and that they did not mean it. Nothing is ever deleted. */
 
 import { diffTexts, type Edit, type Prompt } from '@emend/edits'
-import type { Kysely, Transaction } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import { EmendError } from '../../errors.js'
 import { type Annotator, annotatorOf, recordAnnotator } from './annotators.js'
 import { endLeases, keepDraft, leaseEnd, mine } from './claims.js'
 import { readEdit } from './edits.js'
-import { storeId } from './identity.js'
+import { idKey, sameId, storeId } from './identity.js'
 import { type ItemRow, itemOf, type QueueItem, readRow } from './items.js'
 import type { DiscardWhy, ItemStatus, Tables } from './schema.js'
 
@@ -61,7 +61,9 @@ export async function submit(db: Kysely<Tables>, id: string, who: Annotator, sub
       .insertInto('edits')
       .values(edit)
       // An edit that was withdrawn or superseded and is made again.
-      .onConflict(conflict => conflict.column('id').doUpdateSet({ current: 1, at: edit.at, seconds }))
+      .onConflict(conflict =>
+        conflict.expression(idKey(sql.ref('id'))).doUpdateSet({ current: 1, at: edit.at, seconds }),
+      )
       .execute()
     await decide(trx, item, by, { act: 'submit', status: 'done', edit: edit.id, seconds })
     return (await readEdit(trx, edit.id))!
@@ -122,7 +124,7 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueIte
       await retire(trx, last.edit)
       await keepDraft(trx, item.id, name, (await readEdit(trx, last.edit))!.final)
     }
-    if (last.previous) await trx.updateTable('edits').set({ current: 1 }).where('id', '=', last.previous).execute()
+    if (last.previous) await setCurrent(trx, last.previous, 1)
     await trx
       .updateTable('items')
       .set({ status: 'claimed', before: last.before, window, lease_until: leaseEnd() })
@@ -169,5 +171,13 @@ async function decide(trx: Transaction<Tables>, item: ItemRow, by: { name: strin
 }
 
 async function retire(trx: Transaction<Tables>, edit: string | null): Promise<void> {
-  if (edit) await trx.updateTable('edits').set({ current: 0 }).where('id', '=', edit).execute()
+  if (edit) await setCurrent(trx, edit, 0)
+}
+
+async function setCurrent(trx: Transaction<Tables>, edit: string, current: 0 | 1): Promise<void> {
+  await trx
+    .updateTable('edits')
+    .set({ current })
+    .where(sameId('edits.id', sql.val(edit)))
+    .execute()
 }

@@ -1,7 +1,8 @@
 /** Edits as they are stored, and as records. */
 
 import { diffTexts, type Edit, type Prompt } from '@emend/edits'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
+import { sameId } from './identity.js'
 import type { Tables } from './schema.js'
 
 /** Who edited, where no record says. */
@@ -13,7 +14,7 @@ export const LONG_AGO = '1970-01-01T00:00:00Z'
 export function selectEdits(db: Kysely<Tables>) {
   return db
     .selectFrom('edits')
-    .innerJoin('prompts', 'prompts.id', 'edits.prompt')
+    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('edits.prompt'))))
     .leftJoin('annotators', 'annotators.id', 'edits.annotator')
     .selectAll('edits')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -44,6 +45,8 @@ export function editOf(row: EditRow): Edit {
 
 /** One edit, current or not; undefined where there is none of that id. */
 export async function readEdit(db: Kysely<Tables>, id: string): Promise<Edit | undefined> {
-  const row = await selectEdits(db).where('edits.id', '=', id).executeTakeFirst()
+  const row = await selectEdits(db)
+    .where(sameId('edits.id', sql.val(id)))
+    .executeTakeFirst()
   return row && editOf(row)
 }

@@ -1,8 +1,9 @@
 /** What a store holds, as entries that formats write. */
 
 import type { Edit, Prompt } from '@emend/edits'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Entry, Kind } from '../formats/entry.js'
+import { sameId } from './identity.js'
 import { pages } from './pages.js'
 import type { Tables } from './schema.js'
 
@@ -47,7 +48,7 @@ export async function countEntries(db: Kysely<Tables>): Promise<Record<Kind, num
 const editRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('edits')
-    .innerJoin('prompts', 'prompts.id', 'edits.prompt')
+    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('edits.prompt'))))
     .leftJoin('annotators', 'annotators.id', 'edits.annotator')
     .selectAll('edits')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -58,7 +59,7 @@ const editRows = (db: Kysely<Tables>, after: number) =>
 const preferenceRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('preferences')
-    .innerJoin('prompts', 'prompts.id', 'preferences.prompt')
+    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('preferences.prompt'))))
     .leftJoin('annotators', 'annotators.id', 'preferences.annotator')
     .selectAll('preferences')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -68,7 +69,7 @@ const preferenceRows = (db: Kysely<Tables>, after: number) =>
 const responseRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('responses')
-    .innerJoin('prompts', 'prompts.id', 'responses.prompt')
+    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('responses.prompt'))))
     .selectAll('responses')
     .select('prompts.prompt as promptJson')
     .where('responses.n', '>', after)

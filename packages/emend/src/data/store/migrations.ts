@@ -1,6 +1,7 @@
 /** How a store's tables came to be, step by step. A step that was released is never changed: what follows is a new one. */
 
 import { type ColumnDataType, type Kysely, type Migration, sql } from 'kysely'
+import { idKey } from './identity.js'
 
 /** By name, in order. */
 export const migrations: Record<string, Migration> = {
@@ -112,6 +113,28 @@ export const migrations: Record<string, Migration> = {
           const bytes = sql`cast(${sql.ref(name)} as blob)`
           await sql`update ${sql.table(table)} set ${sql.ref(name)} = ${bytes} where instr(${bytes}, x'00')`.execute(db)
         }
+    },
+  },
+  // The index that `unique` makes holds the digits of the ids: more than the cache holds where a table has a million rows. A table
+  // is made anew without it, which is the one way to be rid of it.
+  '0004-index-of-the-bits-of-ids': {
+    async up(db: Kysely<unknown>) {
+      for (const name of ['prompts', 'responses', 'preferences', 'edits']) {
+        const { rows } = await sql<{ sql: string }>`select sql from sqlite_master where name = ${name}`.execute(db)
+        const definition = rows[0]!.sql
+          .replace(`"${name}"`, '"made_anew"')
+          .replace('"id" text not null unique', '"id" text not null')
+        await sql.raw(definition).execute(db)
+        await sql`insert into made_anew select * from ${sql.table(name)} order by n`.execute(db)
+        await db.schema.dropTable(name).execute()
+        await db.schema.alterTable('made_anew').renameTo(name).execute()
+        await db.schema
+          .createIndex(`${name}_by_id`)
+          .unique()
+          .on(name)
+          .expression(idKey(sql.ref('id')))
+          .execute()
+      }
     },
   },
 }

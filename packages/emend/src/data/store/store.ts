@@ -1,6 +1,7 @@
 /** A store: one SQLite file that holds what people edit, what they made of it, and what was imported. */
 
 import type { Edit, Prompt } from '@emend/edits'
+import { sql } from 'kysely'
 import type { PreferencePair } from '../preferences.js'
 import type { PromptRecord } from '../prompts.js'
 import type { Annotator } from './annotators.js'
@@ -8,6 +9,7 @@ import * as claims from './claims.js'
 import { type OpenDatabase, openDatabase } from './database.js'
 import * as decisions from './decisions.js'
 import { editOf, readEdit, selectEdits } from './edits.js'
+import { sameId } from './identity.js'
 import * as items from './items.js'
 import { pages } from './pages.js'
 import type { Redact } from './redact.js'
@@ -156,7 +158,7 @@ export class Store implements AsyncDisposable {
     for await (const row of pages(after =>
       db
         .selectFrom('preferences')
-        .innerJoin('prompts', 'prompts.id', 'preferences.prompt')
+        .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('preferences.prompt'))))
         .selectAll('preferences')
         .select('prompts.prompt as promptJson')
         .where('preferences.n', '>', after)
