@@ -187,6 +187,40 @@ it('training leaves nothing in memory but what it gives back', async () => {
   ).toBeLessThanOrEqual(numbers(made!.scalar.parameters()) + 8)
 })
 
+it.each([
+  ['with weights of its own', {}],
+  ['as an adapter', { lora }],
+])('training that fails leaves nothing in memory, and PPO its value model neither: %s', async (_, kind) => {
+  const start = base.clone()
+  const paying = await trainRewardModel(start, edits, { ...kind, epochs: 1, batch_size: 12 })
+  const onProgress = (done: number) => {
+    if (done === 1) throw new Error('the disk is full')
+  }
+  const settings = { ...kind, epochs: 1, batch_size: 12 }
+  const ppo = {
+    ...kind,
+    prompts: ['Say:'],
+    reward: paying,
+    steps: 2,
+    rollouts: 8,
+    minibatch_size: 4,
+    max_new_tokens: 4,
+  }
+  await align(start, ppo).then(({ decoder }) => (kind.lora ? decoder.model.adapter! : decoder).dispose())
+  for (const [failing, train] of [
+    [true, () => fineTune(start, texts, settings, { onProgress })],
+    [true, () => trainRewardModel(start, edits, settings, { onProgress })],
+    [true, () => alignByDpo(start, edits, settings, { onProgress })],
+    [true, () => align(start, { ...ppo, onProgress })],
+    [false, () => align(start, ppo).then(({ decoder }) => (kind.lora ? decoder.model.adapter! : decoder).dispose())],
+  ] as const) {
+    const { tensors, bytes } = memory()
+    const trained = expect(train())
+    await (failing ? trained.rejects.toThrow('the disk is full') : trained.resolves.toBeUndefined())
+    expect(memory()).toMatchObject({ tensors, bytes })
+  }
+})
+
 it('a model under an adapter says why it cannot be trained itself', async () => {
   const frozen = base.clone()
   await trainRewardModel(frozen, edits, { epochs: 1, batch_size: 12, lora })

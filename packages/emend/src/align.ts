@@ -5,13 +5,21 @@ import { init } from '@emend/torch'
 import { type DpoSettings, dpoConfig, dpo as trainDpo } from './algorithms/dpo.js'
 import { pairsFromEdits } from './algorithms/edit-pairs.js'
 import type { Pair } from './algorithms/pairs.js'
-import { type PpoParts, type PpoSettings, ppo, ppoConfig } from './algorithms/ppo.js'
+import { type PpoConfig, type PpoParts, type PpoSettings, ppo, ppoConfig } from './algorithms/ppo.js'
 import { type RewardConfig, type RewardSettings, rewardConfig, trainReward } from './algorithms/reward.js'
 import { type SftSettings, sft, sftConfig } from './algorithms/sft.js'
 import { refuseUnsavable } from './checkpoints/index.js'
 import { EmendError } from './errors.js'
 import type { LanguageModel } from './language-model.js'
-import { adaptedScalar, adaptedValue, mergeAdapter, scalarFrom, valueFrom } from './models/index.js'
+import {
+  adaptedScalar,
+  adaptedValue,
+  type Decoder,
+  mergeAdapter,
+  ScalarModel,
+  scalarFrom,
+  valueFrom,
+} from './models/index.js'
 import { writeAtomically } from './pipeline/atomic-file.js'
 import { checkConfig } from './pipeline/config.js'
 import { fitCalibration, learnedReward } from './rewards/paid.js'
@@ -30,6 +38,17 @@ function endOf(model: LanguageModel): number {
   if (eos === undefined)
     throw new EmendError('the model has no end-of-text token (eos_token_id), so no response could ever end')
   return eos
+}
+
+/** Frees what a model does not share with another: all of it, or an adapter and a head. */
+function freeOwn(model: Decoder | ScalarModel): void {
+  const { adapter } = model.model
+  if (!adapter) {
+    model.dispose()
+    return
+  }
+  adapter.dispose()
+  if (model instanceof ScalarModel) model.score.dispose()
 }
 
 /** Pairs of ids from edits, or the pairs themselves. */
@@ -68,7 +87,12 @@ export async function fineTune(
     throw new EmendError('the weights of the model are frozen, since an adapter reads them: give lora, or a clone()')
   }
   const tuned = settings.lora ? model.adapted(settings.lora, seed) : model
-  await sft(tuned.decoder, examples, settings, seed, new Run(options))
+  try {
+    await sft(tuned.decoder, examples, settings, seed, new Run(options))
+  } catch (error) {
+    if (tuned !== model) freeOwn(tuned.decoder)
+    throw error
+  }
   if (tuned === model) model.base = null
   return tuned
 }
@@ -85,9 +109,15 @@ export async function trainRewardModel(
 ): Promise<RewardModel> {
   if (data.length === 0) throw new EmendError('no edits to train a reward model on')
   const settings = checkConfig(rewardConfig, config)
+  const pairs = await asPairs(model, data)
   const reward = newReward(model, settings, seed)
-  await trainReward(reward, await asPairs(model, data), settings, seed, new Run(options))
-  return reward
+  try {
+    await trainReward(reward, pairs, settings, seed, new Run(options))
+    return reward
+  } catch (error) {
+    freeOwn(reward.scalar)
+    throw error
+  }
 }
 
 /** An untrained reward model on the trunk of `model`, as the settings say. */
@@ -158,30 +188,44 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
     writeAtomically(join(folder, 'calibration.json'), `${JSON.stringify({ payment: name, ...calibration }, null, 2)}\n`)
   const { lora } = config
   const aligned = lora ? model.adapted(lora, seed) : model.clone()
-  await ppo(
-    {
-      policy: aligned.decoder,
-      reference: model.decoder,
-      value: lora
-        ? adaptedValue(model.decoder, reward.scalar, lora, seed + 1)
-        : valueFrom(reward.scalar.model.adapter ? mergeAdapter(reward.scalar) : reward.scalar),
-      prompts,
-      reward: learnedReward(reward, payment, calibration),
-      eos: model.eos,
-      decode: ids => model.tokenizer.decode(ids),
-      ...(evaluate && { evaluate }),
-    },
-    config,
-    seed,
-    new Run({
-      ...(folder !== undefined && { folder }),
-      ...(checkpointEvery !== undefined && { checkpointEvery }),
-      ...(signal && { signal }),
-      ...(onProgress && { onProgress }),
-      ...(onLine && { onLine }),
-    }),
-  )
-  return aligned
+  const value = newValue(model, reward, config, seed)
+  try {
+    await ppo(
+      {
+        policy: aligned.decoder,
+        reference: model.decoder,
+        value,
+        prompts,
+        reward: learnedReward(reward, payment, calibration),
+        eos: model.eos,
+        decode: ids => model.tokenizer.decode(ids),
+        ...(evaluate && { evaluate }),
+      },
+      config,
+      seed,
+      new Run({
+        ...(folder !== undefined && { folder }),
+        ...(checkpointEvery !== undefined && { checkpointEvery }),
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress }),
+        ...(onLine && { onLine }),
+      }),
+    )
+    return aligned
+  } catch (error) {
+    freeOwn(aligned.decoder)
+    throw error
+  } finally {
+    freeOwn(value)
+  }
+}
+
+/** A value model on the trunk of the reward model; with `lora` an adapter in the memory of `model`. */
+function newValue(model: LanguageModel, { scalar }: RewardModel, { lora }: PpoConfig, seed: number): ScalarModel {
+  if (lora) return adaptedValue(model.decoder, scalar, lora, seed + 1)
+  if (!scalar.model.adapter) return valueFrom(scalar)
+  using merged = mergeAdapter(scalar)
+  return valueFrom(merged)
 }
 
 /** DPO from `model`, which stays as it is and serves as the reference. */
@@ -193,7 +237,13 @@ export async function alignByDpo(
 ): Promise<LanguageModel> {
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
   const settings = checkConfig(dpoConfig, config)
+  const pairs = await asPairs(model, data)
   const aligned = settings.lora ? model.adapted(settings.lora, seed) : model.clone()
-  await trainDpo(aligned.decoder, model.decoder, await asPairs(model, data), settings, seed, new Run(options))
-  return aligned
+  try {
+    await trainDpo(aligned.decoder, model.decoder, pairs, settings, seed, new Run(options))
+    return aligned
+  } catch (error) {
+    freeOwn(aligned.decoder)
+    throw error
+  }
 }

@@ -51,7 +51,7 @@ export async function dpo(
   const lengths = pairs.map(pairLength)
   const perEpoch = Math.ceil(pairs.length / config.batch_size)
   const total = perEpoch * config.epochs
-  const trainer = new Trainer(policy.trainable(), {
+  using trainer = new Trainer(policy.trainable(), {
     name: 'dpo',
     lr: config.learning_rate,
     schedule: annealed(config.warmup_steps, total),
@@ -128,5 +128,4 @@ export async function dpo(
     )
   }
   measured()
-  trainer.dispose()
 }

@@ -137,13 +137,13 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
       maxGradNorm: config.max_grad_norm,
       eps: 1e-5,
     })
-  const policyTrainer = trainerOf(
+  using policyTrainer = trainerOf(
     'policy',
     policy,
     config.learning_rate,
     Math.max(0, config.steps - config.value_warmup_steps),
   )
-  const valueTrainer = trainerOf('value', value, config.value_learning_rate, config.steps)
+  using valueTrainer = trainerOf('value', value, config.value_learning_rate, config.steps)
   const kl =
     config.kl_target === null
       ? fixedKL(config.kl_coef)
@@ -229,8 +229,6 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     kl.update(reported['objective/kl'] as number, rollout.length)
   }
   measured()
-  policyTrainer.dispose()
-  valueTrainer.dispose()
 }
 
 /** A sample of a length, whatever it says. */

@@ -47,7 +47,7 @@ export async function trainReward(
   const lengths = pairs.map(pairLength)
   const perEpoch = Math.ceil(pairs.length / config.batch_size)
   const total = perEpoch * config.epochs
-  const trainer = new Trainer(model.scalar.trainable(), {
+  using trainer = new Trainer(model.scalar.trainable(), {
     name: 'reward',
     lr: config.learning_rate,
     schedule: annealed(config.warmup_steps, total),
@@ -112,7 +112,6 @@ export async function trainReward(
     )
   }
   measured()
-  trainer.dispose()
 }
 
 /** A reading of 2B responses, chosen first → the two readings of B. */

@@ -40,7 +40,7 @@ export async function sft(
   const lengths = examples.map(({ prompt, response }) => prompt.length + response.length)
   const perEpoch = Math.ceil(examples.length / config.batch_size)
   const total = perEpoch * config.epochs
-  const trainer = new Trainer(model.trainable(), {
+  using trainer = new Trainer(model.trainable(), {
     name: 'sft',
     lr: config.learning_rate,
     schedule: annealed(config.warmup_steps, total),
@@ -109,7 +109,6 @@ export async function sft(
     )
   }
   measured()
-  trainer.dispose()
 }
 
 /** An example of a length, whatever it says. */

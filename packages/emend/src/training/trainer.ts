@@ -39,7 +39,7 @@ const MASTER = 'master.'
 /** A loss, a gradient or a reward stopped being a number; nothing was updated with it. */
 export class NonFiniteError extends EmendError {}
 
-export class Trainer implements Stateful {
+export class Trainer implements Stateful, Disposable {
   readonly #optimizer: AdamW
   /** What the optimizer moves: the parameters, or where they are of half precision their masters in float32. */
   readonly #parameters: ReadonlyMap<string, Tensor>
@@ -193,6 +193,10 @@ export class Trainer implements Stateful {
       weight.grad = null
       master.dispose()
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   #measure(): void {
