@@ -155,7 +155,11 @@ describe('align', () => {
 
   it('says what takes its time before the first step', async () => {
     const lines: string[] = []
-    await aligned({ steps: 1, onLine: line => lines.push(line) })
+    const samples: (readonly [number, number])[] = []
+    const onCalibration = (done: number, total: number) => samples.push([done, total])
+    await aligned({ steps: 1, onLine: line => lines.push(line), onCalibration })
+    expect(samples.length).toBeGreaterThan(1)
+    expect(samples.at(-1)).toEqual([256, 256])
     expect(lines[0]).toBe('ppo: sampling 256 replies of the model, to centre and scale the reward on them')
     const sequence = new RewardModel(reward.scalar, 'sequence', reward.tokenizer)
     await aligned({ steps: 1, reward: sequence, payment: 'token', onLine: line => lines.push(line) })
@@ -167,7 +171,14 @@ describe('align', () => {
     const stop = new AbortController()
     const stopping = aligned({ folder, signal: stop.signal, onProgress: done => done === 2 && stop.abort() })
     await expect(stopping).rejects.toThrow(Interrupted)
-    expect(weights((await aligned({ folder })).decoder)).toEqual(weights((await aligned()).decoder))
+    const whole = weights((await aligned()).decoder)
+    // The second time there is nothing left to do.
+    for (let time = 0; time < 2; time++) {
+      const lines: string[] = []
+      delete reward.calibrations['token-mean']
+      expect(weights((await aligned({ folder, onLine: line => lines.push(line) })).decoder)).toEqual(whole)
+      expect(lines.filter(line => line.includes('sampling'))).toEqual([])
+    }
     const kept = JSON.parse(readFileSync(join(folder, 'calibration.json'), 'utf8'))
     expect(kept).toEqual({ payment: 'token-mean', ...reward.calibrations['token-mean'] })
     rmSync(folder, { recursive: true })

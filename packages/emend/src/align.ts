@@ -20,8 +20,8 @@ import {
   scalarFrom,
   valueFrom,
 } from './models/index.js'
-import { writeAtomically } from './pipeline/atomic-file.js'
 import { checkConfig } from './pipeline/config.js'
+import { keepCalibration, keptCalibration } from './rewards/calibration.js'
 import { fitCalibration, learnedReward } from './rewards/paid.js'
 import { type PaymentName, paymentOf } from './rewards/payments/index.js'
 import { RewardModel } from './rewards/reward-model.js'
@@ -136,6 +136,8 @@ export interface AlignOptions extends TrainingOptions, PpoSettings {
   /** Where the reward is paid; default `token-mean` for a token-level reward model, `terminal` for another. */
   readonly payment?: PaymentName
   readonly evaluate?: PpoParts['evaluate']
+  /** Told how many of the samples are there on which the reward is centred and scaled, before the first step. */
+  readonly onCalibration?: (done: number, total: number) => void
 }
 
 /** How many samples of the model a reward is centred and scaled on. */
@@ -146,14 +148,15 @@ const CALIBRATION_SAMPLES = 256
  * and value model are adapters on them, and so is the reward model where it was trained so.
  *
  * The reward is centred and scaled on samples of `model` first: with token rewards the level decides whether long or short
- * answers pay, and the scale how much the KL penalty weighs. Where there is a `folder`, both are in its `calibration.json`.
+ * answers pay, and the scale how much the KL penalty weighs. Where there is a `folder`, both are in its `calibration.json`, from
+ * where a run that goes on takes them.
  *
  * @returns the aligned model
  * @throws EmendError when the reward model reads another tokenizer's ids; ConfigError naming the setting that cannot be
  */
 export async function align(model: LanguageModel, options: AlignOptions): Promise<LanguageModel> {
   const { prompts: given, reward, seed = 1, evaluate, ...others } = options
-  const { folder, checkpointEvery, signal, onProgress, onLine, ...rest } = others
+  const { folder, checkpointEvery, signal, onProgress, onLine, onCalibration, ...rest } = others
   if (!(reward instanceof RewardModel)) throw new EmendError('reward: expected a RewardModel')
   const { payment: name = reward.objective.kind === 'token' ? 'token-mean' : 'terminal', ...settings } = rest
   if (reward.tokenizer !== model.tokenizer.fingerprint) {
@@ -168,24 +171,33 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
       ? (given as readonly Int32Array[])
       : await model.encode(given as readonly Prompt[])
   if (prompts.length === 0) throw new EmendError('no prompts for PPO to sample from')
-  const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
   if (payment.of === 'token' && reward.objective.kind === 'sequence')
     onLine?.(`ppo: '${name}' pays what this reward model says of every token, though it was trained on the last alone`)
-  onLine?.(`ppo: sampling ${CALIBRATION_SAMPLES} replies of the model, to centre and scale the reward on them`)
-  const samples = await model.completeAsync(sampled, {
-    seed,
-    maxNewTokens: config.max_new_tokens,
-    temperature: config.temperature,
+  const run = new Run({
+    ...(folder !== undefined && { folder }),
+    ...(checkpointEvery !== undefined && { checkpointEvery }),
     ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    ...(onLine && { onLine }),
   })
-  const calibration = fitCalibration(
-    reward,
-    payment,
-    { prompts: sampled, responses: samples.map(sample => sample.ids) },
-    'samples of the reference model',
-  )
-  if (folder !== undefined)
-    writeAtomically(join(folder, 'calibration.json'), `${JSON.stringify({ payment: name, ...calibration }, null, 2)}\n`)
+  const file = folder === undefined ? undefined : join(folder, 'calibration.json')
+  // A run that goes on, or is done, is paid as it was.
+  let calibration = file !== undefined && run.begun ? keptCalibration(file, name) : undefined
+  if (calibration) reward.calibrations[name] = calibration
+  else {
+    const sampled = Array.from({ length: CALIBRATION_SAMPLES }, (_, i) => prompts[i % prompts.length] as Int32Array)
+    run.say(`ppo: sampling ${CALIBRATION_SAMPLES} replies of the model, to centre and scale the reward on them`)
+    const samples = await model.completeAsync(sampled, {
+      seed,
+      maxNewTokens: config.max_new_tokens,
+      temperature: config.temperature,
+      ...(signal && { signal }),
+      ...(onCalibration && { onProgress: ({ done, total }) => onCalibration(done, total) }),
+    })
+    const responses = samples.map(sample => sample.ids)
+    calibration = fitCalibration(reward, payment, { prompts: sampled, responses }, 'samples of the reference model')
+    if (file !== undefined) keepCalibration(file, name, calibration)
+  }
   const { lora } = config
   const aligned = lora ? model.adapted(lora, seed) : model.clone()
   const value = newValue(model, reward, config, seed)
@@ -203,13 +215,7 @@ export async function align(model: LanguageModel, options: AlignOptions): Promis
       },
       config,
       seed,
-      new Run({
-        ...(folder !== undefined && { folder }),
-        ...(checkpointEvery !== undefined && { checkpointEvery }),
-        ...(signal && { signal }),
-        ...(onProgress && { onProgress }),
-        ...(onLine && { onLine }),
-      }),
+      run,
     )
     return aligned
   } catch (error) {

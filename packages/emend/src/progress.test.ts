@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatSeconds, ProgressBoard, progress } from './progress.js'
+import { formatSeconds, ProgressBoard, progress, reporting } from './progress.js'
 
 function screen(isTTY: boolean, quiet = false) {
   const written: string[] = []
@@ -69,6 +69,22 @@ describe('progress', () => {
     start().finish()
     board.say('hello')
     expect(written).toEqual([])
+  })
+
+  it('begins a task with its first report, and ends it with the last', () => {
+    const { written, clock, start } = screen(false)
+    const totals: number[] = []
+    const report = reporting(total => {
+      totals.push(total)
+      return start()
+    })
+    expect(written).toEqual([])
+    report(0, 2)
+    clock.ms = 1000
+    report(2, 2, 'loss 1.50')
+    report(2, 2)
+    expect(totals).toEqual([2])
+    expect(written).toEqual(['SFT  2 step  in 1.0s  loss 1.50\n'])
   })
 
   it('writes durations as people read them', () => {

@@ -141,6 +141,19 @@ export function progress(
   }
 }
 
+/**
+ * What tells of a task that begins with its first report, and ends with the one that says all of it is done.
+ * @param start makes it, such as `total => progress('SFT', total, 'step')`
+ */
+export function reporting(start: (total: number) => Progress): (done: number, total: number, note?: string) => void {
+  let task: Progress | undefined
+  return (done, total, note) => {
+    task ??= start(total)
+    task.update(done, note)
+    if (done === total) task.finish(note)
+  }
+}
+
 /** Prints a line for people on stderr, above the live lines; `--quiet` silences it. */
 export function say(message: string): void {
   board.say(message)

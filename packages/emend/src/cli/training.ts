@@ -10,7 +10,7 @@ import { describeConfig, loadConfig } from '../pipeline/config.js'
 import { fingerprint } from '../pipeline/fingerprint.js'
 import { interruptSignal } from '../pipeline/interrupt.js'
 import { lockStage } from '../pipeline/stage-lock.js'
-import { progress, say } from '../progress.js'
+import { progress, reporting, say } from '../progress.js'
 import type { LoraSetting } from '../training/settings.js'
 import { type CommonOptions, type ConfigOptions, withCommonOptions, withConfigOptions } from './options.js'
 import { print, printJson } from './output.js'
@@ -74,17 +74,12 @@ export async function beginRun(
     writeAtomically(join(out, 'config.yaml'), describeConfig(schema, config))
   writeAtomically(begun, `${JSON.stringify({ command: label, seed, fingerprint: print })}\n`)
   if (flags.threads !== undefined) (await import('@emend/torch')).setNumThreads(flags.threads)
-  let task: ReturnType<typeof progress> | undefined
   return {
     seed,
     folder: out,
     signal: interruptSignal(),
     onLine: say,
-    onProgress(done: number, total: number, note?: string) {
-      task ??= progress(label, total, 'step')
-      task.update(done, note)
-      if (done === total) task.finish(note)
-    },
+    onProgress: reporting(total => progress(label, total, 'step')),
   }
 }
 

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { calibrate } from './calibration.js'
+import { calibrate, keepCalibration, keptCalibration } from './calibration.js'
 import { paymentOf } from './payments/index.js'
 
 const samples = [
@@ -30,6 +33,21 @@ describe('calibrate', () => {
   it('token-mean: scales the spread of the mean', () => {
     const { scale } = calibrate(samples, paymentOf('token-mean'), 'sft')
     expect(scale).toBeCloseTo(2, 9)
+  })
+
+  it('is read again for its own payment alone, and where it is whole', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'emend-calibration-'))
+    const file = join(folder, 'calibration.json')
+    const third = { shift: 1 / 3, scale: 2 / 7, of: 'token', fittedOn: 'sft', n: 2 } as const
+    expect(keptCalibration(file, 'token')).toBeUndefined()
+    keepCalibration(file, 'token', third)
+    expect(keptCalibration(file, 'token')).toEqual(third)
+    expect(keptCalibration(file, 'token-mean')).toBeUndefined()
+    for (const broken of ['', '[]', '{"payment": "token"}']) {
+      writeFileSync(file, broken)
+      expect(keptCalibration(file, 'token')).toBeUndefined()
+    }
+    rmSync(folder, { recursive: true })
   })
 
   it('refuses samples that tell nothing apart', () => {

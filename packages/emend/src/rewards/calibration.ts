@@ -1,15 +1,36 @@
 /** Centre and scale: the loss fixes differences only, and a token reward pays about T times as much as a sequence reward. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
 import { EmendError } from '../errors.js'
 import { mean, standardDeviation } from '../evaluation/statistics.js'
+import { writeAtomically } from '../pipeline/atomic-file.js'
 
-/** paid = (reading − shift) paid out, × scale. */
-export interface Calibration {
-  readonly shift: number
-  readonly scale: number
+export const calibrationSchema = z.object({
+  shift: z.number(),
+  scale: z.number(),
   /** Which part of the reading is shifted: each r_t, or R. */
-  readonly of: 'token' | 'sequence'
-  readonly fittedOn: string
-  readonly n: number
+  of: z.enum(['token', 'sequence']),
+  fittedOn: z.string(),
+  n: z.number(),
+})
+/** paid = (reading − shift) paid out, × scale. */
+export type Calibration = Readonly<z.infer<typeof calibrationSchema>>
+
+const kept = calibrationSchema.extend({ payment: z.string() })
+
+/** Writes a calibration to a file of its own, for a run that goes on. */
+export function keepCalibration(path: string, payment: string, calibration: Calibration): void {
+  writeAtomically(path, `${JSON.stringify({ payment, ...calibration }, null, 2)}\n`)
+}
+
+/** What `keepCalibration` wrote for this payment; undefined where there is nothing of the kind. */
+export function keptCalibration(path: string, payment: string): Calibration | undefined {
+  try {
+    const { payment: of, ...calibration } = kept.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return of === payment ? calibration : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** One sample as a reward model read it. */

@@ -26,7 +26,7 @@ import {
   type Sequences,
 } from '../models/index.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
-import type { Calibration } from './calibration.js'
+import { type Calibration, calibrationSchema } from './calibration.js'
 import { objectiveOf, type RewardKind, type RewardObjective, rewardKinds } from './objectives/index.js'
 import type { RewardReading } from './reading.js'
 
@@ -34,16 +34,7 @@ import type { RewardReading } from './reading.js'
 const savedSchema = z.object({
   kind: z.enum(rewardKinds),
   tokenizer: z.string(),
-  calibrations: z.record(
-    z.string(),
-    z.object({
-      shift: z.number(),
-      scale: z.number(),
-      of: z.enum(['token', 'sequence']),
-      fittedOn: z.string(),
-      n: z.number(),
-    }),
-  ),
+  calibrations: z.record(z.string(), calibrationSchema),
 })
 type Saved = z.infer<typeof savedSchema>
 

@@ -111,6 +111,11 @@ export class Checkpoints {
     return 0
   }
 
+  /** Whether there is one, valid or not. */
+  get any(): boolean {
+    return this.#names().length > 0
+  }
+
   /** Names of the checkpoints, newest first. */
   #names(): string[] {
     if (!existsSync(this.#folder)) return []

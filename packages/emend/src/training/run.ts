@@ -40,6 +40,11 @@ export class Run {
     this.#checkpoints = new Checkpoints(join(options.folder, 'checkpoints'))
   }
 
+  /** Whether it goes on from steps that were made before. */
+  get begun(): boolean {
+    return this.#checkpoints?.any ?? false
+  }
+
   /** A line for people: memory before and after. */
   say(line: string): void {
     this.#options.onLine?.(line)

@@ -1,5 +1,6 @@
 /** `emend ppo`: PPO with a reward at every token. */
 import { Command } from 'commander'
+import { progress, reporting } from '../../progress.js'
 import type { PaymentName } from '../../rewards/payments/index.js'
 import { refuseLong } from '../lengths.js'
 import { examples, groups } from '../output.js'
@@ -52,7 +53,11 @@ export function ppoCommand(): Command {
       const lengths = encoded.map(ids => ids.length + 1)
       refuseLong(flags.prompts, lines, lengths, model.decoder.config.maxPositions)
       const { payment } = flags
-      const aligned = await align(model, { ...config, ...run, prompts: encoded, reward, ...(payment && { payment }) })
+      const aligned = await align(model, {
+        ...{ ...config, ...run, prompts: encoded, reward },
+        ...(payment && { payment }),
+        onCalibration: reporting(total => progress('calibration', total, 'sample')),
+      })
       const folder = await saveTrained(aligned, config, flags.out)
       await report(flags, { model: folder, prompts: encoded.length, steps: config.steps })
     })

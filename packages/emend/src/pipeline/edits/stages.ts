@@ -11,6 +11,7 @@ import { firstThird, readEdits, splitFile } from '../../data/index.js'
 import { EmendError } from '../../errors.js'
 import { mean, repeats, rewardMetrics } from '../../evaluation/index.js'
 import { LanguageModel } from '../../language-model.js'
+import { reporting } from '../../progress.js'
 import { learnedReward } from '../../rewards/paid.js'
 import { paymentOf } from '../../rewards/payments/index.js'
 import { RewardModel } from '../../rewards/reward-model.js'
@@ -180,6 +181,7 @@ async function policy(config: EditsConfig, context: StageContext): Promise<unkno
     seed: config.seed,
     folder,
     signal,
+    onCalibration: reporting(total => context.progress('calibration', total, 'sample')),
     ...(onProgress && { onProgress }),
     ...(onLine && { onLine }),
   })
