@@ -253,6 +253,26 @@ describe('wrong arguments are named in one line', () => {
       'prompts: expected an array of prompts, got string',
     ],
     ['what is no prompt', () => sft.generate(['Say:', 5 as never]), 'prompts[1]: expected text or the turns'],
+    [
+      'an option of training that there is not',
+      () => fineTune(sft, [{ prompt: 'a', response: 'b' }], {}, { epoch: 3 } as never),
+      "training: no option 'epoch'; there are seed, folder, checkpointEvery, signal, onProgress, onLine",
+    ],
+    [
+      'a mistyped option of training',
+      () => alignByDpo(sft, edits, {}, { onprogress: () => {} } as never),
+      "training: no option 'onprogress'; did you mean 'onProgress'?",
+    ],
+    [
+      'an option of loading that there is not',
+      () => LanguageModel.load('x', { dType: 'float32' } as never),
+      "LanguageModel.load: no option 'dType'; did you mean 'dtype'?",
+    ],
+    [
+      'an option of a reward model',
+      () => RewardModel.load('x', { tokenizer: 1 } as never),
+      "RewardModel.load: no option 'tokenizer'; there are device, dtype, share",
+    ],
     ['an option that there is not', () => sft.generate(['Say:'], { temp: 0 } as never), "no option 'temp'; there are"],
     [
       'edits where texts belong',

@@ -21,6 +21,7 @@ import {
   valueFrom,
 } from './models/index.js'
 import { checkConfig } from './pipeline/config.js'
+import { refuseUnknown } from './pipeline/known-options.js'
 import { keepCalibration, keptCalibration } from './rewards/calibration.js'
 import { fitCalibration, learnedReward } from './rewards/paid.js'
 import { type PaymentName, paymentOf } from './rewards/payments/index.js'
@@ -30,6 +31,22 @@ import { Run, type RunOptions } from './training/run.js'
 /** How a training call is seeded, watched, stopped and resumed; see `Run`. */
 export interface TrainingOptions extends RunOptions {
   readonly seed?: number
+}
+
+const TRAINING_OPTIONS = {
+  seed: true,
+  folder: true,
+  checkpointEvery: true,
+  signal: true,
+  onProgress: true,
+  onLine: true,
+} as const
+
+/** The seed, and what the run is told. @throws EmendError naming an option that there is not */
+function seedAndRun(options: TrainingOptions): { seed: number; runOptions: RunOptions } {
+  refuseUnknown('training', options, TRAINING_OPTIONS)
+  const { seed = 1, ...runOptions } = options
+  return { seed, runOptions }
 }
 
 /** The id that ends a response of `model`. */
@@ -69,8 +86,9 @@ export async function fineTune(
   model: LanguageModel,
   texts: readonly { readonly prompt: Prompt; readonly response: string }[],
   config: SftSettings = {},
-  { seed = 1, ...options }: TrainingOptions = {},
+  options: TrainingOptions = {},
 ): Promise<LanguageModel> {
+  const { seed, runOptions } = seedAndRun(options)
   if (texts.length === 0) throw new EmendError('no texts to fine-tune on')
   const eos = endOf(model)
   const silent = texts.findIndex(text => typeof text.response !== 'string')
@@ -88,7 +106,7 @@ export async function fineTune(
   }
   const tuned = settings.lora ? model.adapted(settings.lora, seed) : model
   try {
-    await sft(tuned.decoder, examples, settings, seed, new Run(options))
+    await sft(tuned.decoder, examples, settings, seed, new Run(runOptions))
   } catch (error) {
     if (tuned !== model) freeOwn(tuned.decoder)
     throw error
@@ -105,14 +123,15 @@ export async function trainRewardModel(
   model: LanguageModel,
   data: readonly Edit[] | readonly Pair[],
   config: RewardSettings = {},
-  { seed = 1, ...options }: TrainingOptions = {},
+  options: TrainingOptions = {},
 ): Promise<RewardModel> {
+  const { seed, runOptions } = seedAndRun(options)
   if (data.length === 0) throw new EmendError('no edits to train a reward model on')
   const settings = checkConfig(rewardConfig, config)
   const pairs = await asPairs(model, data)
   const reward = newReward(model, settings, seed)
   try {
-    await trainReward(reward, pairs, settings, seed, new Run(options))
+    await trainReward(reward, pairs, settings, seed, new Run(runOptions))
     return reward
   } catch (error) {
     freeOwn(reward.scalar)
@@ -239,14 +258,15 @@ export async function alignByDpo(
   model: LanguageModel,
   data: readonly Edit[] | readonly Pair[],
   config: DpoSettings = {},
-  { seed = 1, ...options }: TrainingOptions = {},
+  options: TrainingOptions = {},
 ): Promise<LanguageModel> {
+  const { seed, runOptions } = seedAndRun(options)
   if (data.length === 0) throw new EmendError('no edits or preferences for DPO')
   const settings = checkConfig(dpoConfig, config)
   const pairs = await asPairs(model, data)
   const aligned = settings.lora ? model.adapted(settings.lora, seed) : model.clone()
   try {
-    await trainDpo(aligned.decoder, model.decoder, pairs, settings, seed, new Run(options))
+    await trainDpo(aligned.decoder, model.decoder, pairs, settings, seed, new Run(runOptions))
     return aligned
   } catch (error) {
     freeOwn(aligned.decoder)

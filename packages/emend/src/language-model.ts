@@ -36,6 +36,7 @@ import {
   type LoraConfig,
   mergeAdapter,
 } from './models/index.js'
+import { refuseUnknown } from './pipeline/known-options.js'
 import { encodePrompts, Tokenizer } from './text/index.js'
 
 export interface Completion extends Generated {
@@ -82,6 +83,7 @@ export class LanguageModel {
     path: string,
     o: { device?: Device; dtype?: DType; share?: LanguageModel } = {},
   ): Promise<LanguageModel> {
+    refuseUnknown('LanguageModel.load', o, { device: true, dtype: true, share: true })
     const { share, ...place } = o
     const source = resolveModel(path)
     if (isAdapter(source)) {

@@ -26,6 +26,7 @@ import {
   type Sequences,
 } from '../models/index.js'
 import { writeAtomically } from '../pipeline/atomic-file.js'
+import { refuseUnknown } from '../pipeline/known-options.js'
 import { type Calibration, calibrationSchema } from './calibration.js'
 import { objectiveOf, type RewardKind, type RewardObjective, rewardKinds } from './objectives/index.js'
 import type { RewardReading } from './reading.js'
@@ -88,13 +89,15 @@ export class RewardModel {
   }
 
   /**
-   * @param o.share the model whose weights are read where the reward model is an adapter on them; others are loaded
+   * @param options.share the model whose weights are read where the reward model is an adapter on them; others are loaded
    * @throws EmendError naming the folder when it holds no reward model, or the file and the key that is wrong
    */
   static async load(
     folder: string,
-    { share, ...o }: { device?: Device; dtype?: DType; share?: AdapterBase } = {},
+    options: { device?: Device; dtype?: DType; share?: AdapterBase } = {},
   ): Promise<RewardModel> {
+    refuseUnknown('RewardModel.load', options, { device: true, dtype: true, share: true })
+    const { share, ...o } = options
     const saved = readSaved(folder)
     const model = isAdapter(folder)
       ? loadScalarAdapter(folder, await decoderOf(baseOfAdapter(folder, share), o))
