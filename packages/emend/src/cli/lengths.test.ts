@@ -40,6 +40,37 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+async function refused(command: string, name: string, file: string, more: readonly string[]) {
+  let err = ''
+  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((text => {
+    err += text
+    return true
+  }) as typeof process.stderr.write)
+  const out = mkdtempSync(join(folder, 'out-'))
+  const argv = [command, '--model', join(folder, 'model'), `--${name}`, file, '--out', out, '--quiet']
+  const code = await runCli([...argv, ...more.map(word => (word.startsWith('--') ? word : join(folder, word)))])
+  spy.mockRestore()
+  expect(code).toBe(1)
+  expect(existsSync(join(out, 'checkpoints'))).toBe(false)
+  return err
+}
+
+it.each([
+  ['sft', 'edits', []],
+  ['reward', 'edits', []],
+  ['dpo', 'preferences', []],
+  ['ppo', 'prompts', ['--reward', 'reward']],
+])('emend %s names the file of %s that holds nothing to learn from', async (command, name, more) => {
+  const file = join(folder, 'none.jsonl')
+  writeFileSync(file, '\n')
+  expect(await refused(command, name, file, more)).toContain(`emend: ${file}: no records; expected at least one\n`)
+  const useless = { prompt: ' ', draft: 'a', final: 'a', chosen: 'a', rejected: 'a' }
+  writeFileSync(file, `${JSON.stringify(useless)}\n`.repeat(2))
+  expect(await refused(command, name, file, more)).toMatch(
+    /none\.jsonl: none of its 2 records is of use \(2 (unchanged|empty)\); expected at least one\n/,
+  )
+})
+
 it.each([
   ['sft', 'edits', []],
   ['reward', 'edits', []],
@@ -47,19 +78,8 @@ it.each([
   ['dpo', 'preferences', []],
   ['ppo', 'prompts', ['--reward', 'reward']],
 ])('emend %s names the line of the first of the %s that is too long', async (command, name, more) => {
-  let err = ''
-  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((text => {
-    err += text
-    return true
-  }) as typeof process.stderr.write)
   const file = join(folder, `${name}.jsonl`)
-  const out = join(folder, `${command}-${name}`)
-  const argv = [command, '--model', join(folder, 'model'), `--${name}`, file, '--out', out, '--quiet']
-  const code = await runCli([...argv, ...more.map(word => (word.startsWith('--') ? word : join(folder, word)))])
-  spy.mockRestore()
-  expect(err).toContain(
+  expect(await refused(command, name, file, more)).toContain(
     `emend: ${file}:4: 17 tokens, and the model reads 16 at once; shorten the record or leave it out\n`,
   )
-  expect(code).toBe(1)
-  expect(existsSync(join(out, 'checkpoints'))).toBe(false)
 })

@@ -2,6 +2,7 @@
 import type { TokenizedText } from '@emend/edits'
 import type { Command } from 'commander'
 import type { Pair } from '../algorithms/pairs.js'
+import { refuseEmpty } from '../data/reading.js'
 import { UsageError } from '../errors.js'
 import type { LanguageModel } from '../language-model.js'
 import { refuseLong } from './lengths.js'
@@ -43,10 +44,12 @@ export async function readPairs(flags: PairFlags, model: PairReader): Promise<re
     return pairs
   }
   if (flags.edits !== undefined) {
-    const { edits, lines } = await readEdits(flags.edits)
+    const { edits, lines, report } = await readEdits(flags.edits)
+    refuseEmpty(report)
     return fitting(await pairsFromEdits(edits, model.tokenizer, eos), lines)
   }
-  const { preferences: texts, lines } = await readPreferences(flags.preferences as string)
+  const { preferences: texts, lines, report } = await readPreferences(flags.preferences as string)
+  refuseEmpty(report)
   const [prompts, chosen, rejected] = await Promise.all([
     model.encode(texts.map(text => text.prompt)),
     model.tokenizer.encodeBatch(texts.map(text => text.chosen)),

@@ -60,6 +60,20 @@ export async function readAll<Item extends object, Why extends string>(
   return { items, lines, report: { file: path, read, kept: items.length, broken, setAside } }
 }
 
+/** How many records were not kept, by why: `3 unchanged, 1 broken`. */
+export function describeSetAside(setAside: readonly SetAside[]): string {
+  const counts = new Map<string, number>()
+  for (const { why } of setAside) counts.set(why, (counts.get(why) ?? 0) + 1)
+  return [...counts].map(([why, n]) => `${n} ${why}`).join(', ')
+}
+
+/** @throws DataError where nothing of a file was kept, for whoever has nothing to do without */
+export function refuseEmpty({ file, read, kept, setAside }: ReadReport<string>): void {
+  if (kept > 0) return
+  const what = read === 0 ? 'no records' : `none of its ${read} records is of use (${describeSetAside(setAside)})`
+  throw new DataError(`${what}; expected at least one`, { file })
+}
+
 /** Counts the items whose identity stood earlier. */
 export function countDuplicates(identities: readonly string[]): number {
   return identities.length - new Set(identities).size

@@ -1,5 +1,6 @@
 /** `emend ppo`: PPO with a reward at every token. */
 import { Command } from 'commander'
+import { refuseEmpty } from '../../data/reading.js'
 import { progress, reporting } from '../../progress.js'
 import type { PaymentName } from '../../rewards/payments/index.js'
 import { refuseLong } from '../lengths.js'
@@ -48,6 +49,7 @@ export function ppoCommand(): Command {
       const reward = await RewardModel.load(flags.reward, { ...deviceOption(flags), share: model })
       const { prompts, lines, report: read } = await readPrompts(flags.prompts)
       if (read.empty > 0) process.stderr.write(`${flags.prompts}: ${read.empty} empty prompts left out\n`)
+      refuseEmpty(read)
       const encoded = await model.encode(prompts.map(record => record.prompt))
       // A prompt leaves room for one token at least.
       const lengths = encoded.map(ids => ids.length + 1)

@@ -1,5 +1,6 @@
 /** `emend sft`: supervised fine-tuning on responses, or on the finals of edits. */
 import { Command } from 'commander'
+import { refuseEmpty } from '../../data/reading.js'
 import { refuseLong } from '../lengths.js'
 import { examples, groups } from '../output.js'
 import {
@@ -34,7 +35,8 @@ export function sftCommand(): Command {
       if (!config) return
       const run = await beginRun(sftConfig, config, flags, 'sft', [flags.model, flags.edits])
       const model = await LanguageModel.load(flags.model, deviceOption(flags))
-      const { edits, lines } = await readEdits(flags.edits)
+      const { edits, lines, report: read } = await readEdits(flags.edits)
+      refuseEmpty(read)
       const texts = edits.map(({ prompt, final }) => ({ prompt, response: final }))
       const [prompts, finals] = [
         await model.encode(texts.map(text => text.prompt)),

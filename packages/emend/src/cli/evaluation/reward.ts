@@ -1,4 +1,5 @@
 /** `emend evaluate --reward`: a reward model on held-out pairs. */
+import { describeSetAside } from '../../data/reading.js'
 import { EmendError, UsageError } from '../../errors.js'
 import { visible } from '../../evaluation/reports/markup.js'
 import { tokenizerBeside } from '../commands/score.js'
@@ -37,7 +38,6 @@ export async function tellReward(flags: EvaluateFlags): Promise<void> {
     encode: prompts => encodePrompts(tokenizer, prompts),
     decoder: { config },
   })
-  if (pairs.length === 0) throw new EmendError(`${file}: no pairs; expected at least one record`)
   const { readEdits, readPreferences } = await import('../../index.js')
   const { lines, report } = await (flags.edits === undefined ? readPreferences(file) : readEdits(file))
   const names = flags.subset === undefined ? undefined : await subsetNames(file, lines, flags.subset)
@@ -60,16 +60,9 @@ export async function tellReward(flags: EvaluateFlags): Promise<void> {
     ),
     ...(subset_mean === undefined ? [] : [`mean over ${subsets.size} subsets: ${percent(subset_mean)}`]),
     ...localisation(metrics),
-    ...(report.setAside.length > 0 ? [`set aside: ${setAside(report.setAside)}`] : []),
+    ...(report.setAside.length > 0 ? [`set aside: ${describeSetAside(report.setAside)}`] : []),
   ]
   await print(told.join('\n'))
-}
-
-/** How many records were not kept, by why. */
-function setAside(records: readonly { readonly why: string }[]): string {
-  const counts = new Map<string, number>()
-  for (const { why } of records) counts.set(why, (counts.get(why) ?? 0) + 1)
-  return [...counts].map(([why, n]) => `${n} ${why}`).join(', ')
 }
 
 type Metrics = ReturnType<typeof import('../../evaluation/reward-metrics.js').rewardMetrics>
