@@ -35,8 +35,15 @@ export function optionalText(record: SourceRecord, field: string): string | unde
 export function promptField(record: SourceRecord, field: string): Prompt {
   const parsed = promptSchema.safeParse(wellFormed(presentField(record, field)))
   if (parsed.success) return parsed.data
-  const why = Array.isArray(own(record, field)) ? ` (${describeIssues(parsed.error)})` : ''
-  throw wrong(record, field, `expected text or turns of {role, content}${why}`, own(record, field))
+  const turns = own(record, field)
+  if (Array.isArray(turns) && turns.some(turn => Array.isArray(turn?.content)))
+    throw malformed(
+      record,
+      field,
+      'content in parts; join the texts of a turn into one, and leave out what has no text',
+    )
+  const why = Array.isArray(turns) ? ` (${describeIssues(parsed.error)})` : ''
+  throw wrong(record, field, `expected text or turns of {role, content}${why}`, turns)
 }
 
 /** A field that may be absent, a text, or several texts. */

@@ -74,7 +74,9 @@ describe('JSON Lines', () => {
       ':1: column 8: broken JSON: expected the closing quote of the string that opens at column 6, got the end',
     ],
     ["1\n\n{'a':1}\n", `:3: column 2: broken JSON: expected a key in double quotes or "}", got "'"`],
-    ['{"a":NaN}\n', ':1: column 6: broken JSON: expected a value, got "N"'],
+    ['{"a":NaN}\n', ':1: column 6: JSON has no NaN; write null, or leave the field out'],
+    ['[1,\t-Infinity]', ':1: column 5: JSON has no -Infinity; write null, or leave the field out'],
+    ['{"a":N}\n', ':1: column 6: broken JSON: expected a value, got "N"'],
     ['1 2\n', ':1: column 3: broken JSON: expected the end of the line, got "2"'],
     ['["\u{1f600}" \u{1f600}]', ':1: column 7: broken JSON: expected "," or "]", got "\u{1f600}"'],
   ])('%j names file, line, column, got and expected', async (content, message) => {

@@ -72,6 +72,9 @@ export function described(value: unknown): string {
   return `${typeof value} ${text.length > 40 ? `${text.slice(0, 40)}…` : text}`
 }
 
+/** What JavaScript and Python call numbers that are none. */
+const NO_JSON = /^(?:NaN|-?Infinity)/
+
 function parseLine(text: string, file: string, line: number): JsonLine | BrokenLine {
   try {
     return { line, ...parseExactly(text) }
@@ -86,6 +89,11 @@ export function faultOf(text: string, file: string, line: number, cause: unknown
   if (!fault) return new DataError(`not JSON: ${(cause as Error).message}`, { file, line }, { cause })
   const before = text.slice(0, fault.at).split('\n')
   const column = before.at(-1)!.length + 1
+  const word = NO_JSON.exec(text.slice(fault.at, fault.at + 9))?.[0]
+  if (word) {
+    const what = `column ${column}: JSON has no ${word}; write null, or leave the field out`
+    return new DataError(what, { file, line: line + before.length - 1 }, { cause })
+  }
   const got = fault.at >= text.length ? 'the end' : JSON.stringify(String.fromCodePoint(text.codePointAt(fault.at)!))
   const what = `column ${column}: broken JSON: expected ${fault.expected}, got ${got}; mend the line or remove it`
   return new DataError(what, { file, line: line + before.length - 1 }, { cause })

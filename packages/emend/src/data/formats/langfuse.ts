@@ -1,6 +1,15 @@
 /** Langfuse's corrected outputs: traces or observations with their scores, one of which is a correction. Read only. */
 
-import { asRecord, optionalText, presentField, promptField, type SourceRecord, textField, wrong } from '../fields.js'
+import {
+  asRecord,
+  malformed,
+  optionalText,
+  presentField,
+  promptField,
+  type SourceRecord,
+  textField,
+  wrong,
+} from '../fields.js'
 import type { EditEntry } from './entry.js'
 import type { Format } from './format.js'
 
@@ -55,5 +64,7 @@ function output(record: SourceRecord): string {
   const value = presentField(record, 'output') as { role?: unknown; content?: unknown } | string | null
   if (typeof value === 'string') return value
   if (value && typeof value === 'object' && typeof value.content === 'string') return value.content
+  if (value && typeof value === 'object' && Array.isArray(value.content))
+    throw malformed(record, 'output', 'content in parts; join their texts into one, and leave out what has no text')
   throw wrong(record, 'output', 'expected text or a message of {role, content: text}', value)
 }

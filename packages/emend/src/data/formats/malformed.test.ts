@@ -94,6 +94,23 @@ it.each([
   ],
   [
     'langfuse',
+    {
+      input: 'a',
+      output: { content: [{ type: 'text', text: 'b' }] },
+      scores: [{ dataType: 'CORRECTION', value: 'b' }],
+    },
+    'f:1: output: content in parts; join their texts into one, and leave out what has no text',
+  ],
+  [
+    'langfuse',
+    {
+      input: { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }] },
+      ...{ output: 'b', scores: [{ dataType: 'CORRECTION', value: 'b' }] },
+    },
+    'f:1: input: content in parts; join the texts of a turn into one, and leave out what has no text',
+  ],
+  [
+    'langfuse',
     { input: 'a', output: 'b', scores: [{ dataType: 'CORRECTION', value: 'b', observationId: 'o' }] },
     'f:1: observations: expected the observation o that was corrected, got nothing',
   ],
@@ -168,6 +185,13 @@ describe('files', () => {
     ['an open quote', 'draft,final\na,b\n"c,d\n', '.csv', 'broken CSV: Quote Not Closed'],
     ['a column twice', 'draft,draft\na,b\n', '.csv', 'f:1: the header has the column "draft" twice'],
     ['columns without a name', 'draft,final,,\na,b,,\n', '.csv', 'f:1: the header has several columns without a name'],
+    ['Excel’s first line', 'sep=;\ndraft;final\na;b\n', '.csv', 'f:1: "sep=" of Excel stands where the header should;'],
+    [
+      'Excel’s first line',
+      'sep=|\ndraft|final\na|b\n',
+      '.csv',
+      'f:1: "sep=|" of Excel stands where the header should;',
+    ],
     ['no table', 'just a text\n', '.txt', 'f:1: expected JSON, Parquet, or CSV with a header'],
     ['Parquet cut off', 'PAR1 and no more', '.parquet', 'f: damaged Parquet data'],
     ['a store', 'SQLite format 3\0', '.db', 'f: an SQLite file, not a file of records'],

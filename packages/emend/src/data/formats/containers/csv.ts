@@ -16,6 +16,11 @@ export async function openCsv(path: string, onShare?: OnShare): Promise<Opened> 
   const rows = parsed(path, delimiter, onShare)[Symbol.asyncIterator]()
   const first = await rows.next()
   const columns = first.done ? [] : first.value.record
+  if (columns.length <= 2 && columns[0]?.startsWith('sep='))
+    throw new DataError(`${JSON.stringify(columns[0])} of Excel stands where the header should; remove that line`, {
+      file: path,
+      line: 1,
+    })
   const wrong = columns.find((name, i) => columns.indexOf(name) !== i)
   if (columns.length < 2 || wrong !== undefined) {
     const why =

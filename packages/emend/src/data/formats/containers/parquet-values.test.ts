@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet'
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Store } from '../../store/index.js'
 import { exportStore } from '../export.js'
 import { importFile } from '../import.js'
 import { openRows } from './container.js'
+import { writeParquet } from './parquet.js'
 
 const golden = fileURLToPath(new URL('../../../../goldens/formats/kinds.parquet', import.meta.url))
 let folder: string
@@ -67,6 +68,19 @@ it('gives every kind of column back as it stood in the file', async () => {
   expect(integer(after.metadata.schema)).not.toContain('INTEGER')
   expect(after.metadata.schema.map(({ name, type, converted_type }) => [name, type, converted_type])).toEqual(
     before.metadata.schema.map(({ name, type, converted_type }) => [name, type, converted_type]),
+  )
+})
+
+it('a kind of column that nobody writes any more is refused with what to do', async () => {
+  const schema: SchemaElement[] = [
+    { name: 'root', num_children: 1 },
+    { name: 'at', type: 'INT96', repetition_type: 'OPTIONAL' },
+  ]
+  async function* records() {
+    yield { at: '2024-01-01T00:00:00Z' }
+  }
+  await expect(writeParquet(join(folder, 'int96.parquet'), records(), { schema, metadata: [] })).rejects.toThrow(
+    'int96.parquet:1: cannot be written as Parquet: parquet unsupported type: INT96; write JSON Lines',
   )
 })
 

@@ -113,7 +113,7 @@ export async function writeParquet(
     // The records' own errors, and the system's.
     if (error instanceof EmendError || (error as NodeJS.ErrnoException).syscall) throw error
     throw new DataError(
-      `cannot be written as Parquet: ${(error as Error).message}`,
+      `cannot be written as Parquet: ${(error as Error).message}; write JSON Lines`,
       { file: path, line: n },
       { cause: error },
     )
