@@ -1,7 +1,8 @@
-import { noGrad, setNumThreads } from '@emend/torch'
+import { memory, noGrad, setNumThreads } from '@emend/torch'
 import { describe, expect, it } from 'vitest'
 import { type Decoder, scalarFrom } from '../models/index.js'
 import type { PaidReward } from '../rewards/paid.js'
+import { Run } from '../training/run.js'
 import {
   EOS,
   goodShare,
@@ -32,6 +33,17 @@ const endings = [1, 2, 3, 10, 11]
 const often = () => tinyDecoder(1, { eos: endings })
 
 describe('sampling', () => {
+  it('counts in the memory that is measured: its cache may be more than any optimizer step takes', async () => {
+    const lines: string[] = []
+    // Numbers of keys and values: 2 × 2 layers × 32 rows × 512 columns of 32 are 8.4 MB; a step takes 2 samples at once.
+    const policy = tinyDecoder(1, { eos: [], maxPositions: 520, heads: 1, kvHeads: 1, hiddenSize: 32, layers: 2 })
+    const config = tinyPpo({ steps: 1, rollouts: 32, minibatch_size: 32, max_new_tokens: 500, micro_batch_tokens: 512 })
+    const before = memory().bytes
+    await ppo(tinyParts(policy), config, 1, new Run({ onLine: line => lines.push(line) }))
+    const [, measured] = /measured at ([\d.]+) GB/.exec(lines.at(-1)!)!
+    expect(Number(measured) * 1e9 - before).toBeGreaterThan(8.4e6)
+  })
+
   it.each([0.5, 1, 2])(
     "at temperature %f the log-probabilities, the reference's too, are those of logits / temperature",
     async temperature => {

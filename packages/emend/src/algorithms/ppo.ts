@@ -153,7 +153,11 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
     prompts.reduce((most, prompt) => Math.max(most, prompt.length), 0) + config.max_new_tokens,
     policy.config.maxPositions,
   )
-  const { tokens: atOnce, measured } = planMemory(
+  const {
+    tokens: atOnce,
+    look,
+    measured,
+  } = planMemory(
     {
       name: 'ppo',
       settings: config,
@@ -188,6 +192,8 @@ export async function ppo(parts: PpoParts, config: PpoConfig, seed: number, run 
       eos,
       seed,
       requests: indices.map((_, i) => step * config.rollouts + i),
+      // The cache of all rows is there; often it is the most that a step takes.
+      onProgress: look,
     })
     const responses = generated.map(g => g.ids)
     const generateTime = clock()

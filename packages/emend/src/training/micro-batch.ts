@@ -32,10 +32,10 @@ export interface MemoryPlan {
  * Decides how many padded tokens pass at once, and says what that is estimated to take. `auto` starts from the estimate,
  * tries a forward and a backward pass of that size, and halves it as long as memory is refused; what was found stands in
  * the run's config.yaml, and a run that goes on takes it from there.
- * @returns the tokens, and what says at the end how much memory was measured
+ * @returns the tokens; what looks at the memory in use where no trainer does; and what says at the end how much was measured
  * @throws EmendError when not even the longest sample fits
  */
-export function planMemory(plan: MemoryPlan, run: Run): { readonly tokens: number; measured(): void } {
+export function planMemory(plan: MemoryPlan, run: Run): { readonly tokens: number; look(): void; measured(): void } {
   const { name, settings, models, trainers } = plan
   for (const { model } of models) if (model.trainable().size > 0) model.recompute = settings.recompute
   const [trained] = models
@@ -54,10 +54,14 @@ export function planMemory(plan: MemoryPlan, run: Run): { readonly tokens: numbe
   const { longest, most } = plan.trial
   const estimate = estimateMemory(question(Math.min(tokens, longest * most)))
   run.say(`${name}: up to ${tokens} tokens at once; memory estimated at ${describeMemory(estimate)}`)
+  let seen = 0
   return {
     tokens,
+    look() {
+      seen = Math.max(seen, memory().bytes)
+    },
     measured() {
-      const peak = Math.max(...trainers.map(trainer => trainer.peakBytes))
+      const peak = Math.max(seen, ...trainers.map(trainer => trainer.peakBytes))
       const resident = process.resourceUsage().maxRSS * 1024
       run.say(
         `${name}: memory measured at ${gigabytes(peak)} GB of tensors (estimated ${gigabytes(estimate.total)}), ` +
