@@ -1,4 +1,5 @@
 // The Node-API door: every entry runs inside one guard that turns any C++ exception into a JavaScript one.
+#include "attention.h"
 #include "memory.h"
 #include "tensors.h"
 
@@ -290,6 +291,7 @@ void export_function(napi_env env, napi_value exports, Engine* engine, const cha
 
 void open_engine(napi_env env, napi_value exports) {
   c10::SetAllocator(c10::DeviceType::CPU, &CountingAllocator::get(), 0);
+  register_operators();
   auto owned = std::make_unique<Engine>();
   Engine* engine = owned.get();
   engine->env = env;

@@ -1,5 +1,6 @@
 /** @emend/torch: libtorch for TypeScript. */
 export { type GradOptions, grad } from './autograd.js'
+export { type DecodeAttention, decodeAttention } from './decode-attention.js'
 export { type Device, devices } from './device.js'
 export { type DType, isDType, type TypedArray } from './dtype.js'
 export { mapFile } from './files.js'

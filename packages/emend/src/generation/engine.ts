@@ -246,11 +246,11 @@ export class GenerationEngine {
 
   /**
    * A mask of the columns that hold tokens of each row, this step's among them, bool [B, 1, 1, K]: false left of where the
-   * row begins. None where all begin together.
+   * row begins. None where all begin together, or where the cache reads by itself.
    */
   #visible(): { mask?: Tensor } {
     const { starts, first, span } = this.#cache
-    if (starts.every(start => start === first)) return {}
+    if (this.#cache.attend || starts.every(start => start === first)) return {}
     const columns = new Uint8Array(starts.length * (span + 1)).fill(1)
     for (const [i, start] of starts.entries()) columns.fill(0, i * (span + 1), i * (span + 1) + start - first)
     return {

@@ -96,10 +96,26 @@ export class Attention extends nn.Module {
     const { heads, kvHeads, headDim } = this.config
     const { batch, length, rotation, cache } = pass
     const [q, k, v] = norm.project(norm.prepare(x), [this.q_proj, this.k_proj, this.v_proj]) as [Tensor, Tensor, Tensor]
-    const place = (x: Tensor, heads: number, norm?: Norm): Tensor => {
+    const normed = (x: Tensor, heads: number, norm?: Norm): Tensor => {
       const split = x.view([batch, length, heads, headDim])
-      const normed = norm ? norm.forward(split) : split
-      return (rotation ? rotate(normed, rotation) : normed).transpose(1, 2)
+      return norm ? norm.forward(split) : split
+    }
+    if (length === 1 && cache?.attend) {
+      const flat = (x: Tensor, heads: number, norm?: Norm) =>
+        norm ? normed(x, heads, norm).view([batch, heads * headDim]) : x
+      return cache.attend(layer, {
+        q: flat(q, heads, this.q_norm),
+        k: flat(k, kvHeads, this.k_norm),
+        v,
+        rotation: rotation ?? null,
+        ...(pass.window !== undefined && { window: pass.window }),
+        scale: this.config.attentionScale,
+        softCap: this.config.attentionSoftCap,
+      })
+    }
+    const place = (x: Tensor, heads: number, norm?: Norm): Tensor => {
+      const split = normed(x, heads, norm)
+      return (rotation ? rotate(split, rotation) : split).transpose(1, 2)
     }
     const queries = place(q, heads, this.q_norm)
     let keys = place(k, kvHeads, this.k_norm)

@@ -1,7 +1,8 @@
 /** Keys and values of the tokens read so far: one set of buffers for many rows, which come and go. */
 
-import { type Device, type DType, keep, scope, type Tensor, tensor, torch } from '@emend/torch'
+import { type Device, type DType, decodeAttention, keep, scope, type Tensor, tensor, torch } from '@emend/torch'
 import type { DecoderConfig } from './config.js'
+import type { Rotation } from './rope.js'
 
 /** What attention asks of a cache. */
 export interface KeyValueCache {
@@ -10,10 +11,30 @@ export interface KeyValueCache {
    * [B, kvHeads, K, headDim]. The last L of the K are the given ones.
    */
   append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor]
+  /** Where there is a quicker way for passes of one token a row: takes its keys and values as well, and does the reading. */
+  readonly attend?: ((layer: number, token: NewToken) => Tensor) | undefined
+}
+
+/** What attention of one new token a row is made of. */
+export interface NewToken {
+  /** [B, heads · headDim], not rotated yet */
+  readonly q: Tensor
+  /** [B, kvHeads · headDim], not rotated yet */
+  readonly k: Tensor
+  /** [B, kvHeads · headDim] */
+  readonly v: Tensor
+  readonly rotation: Rotation | null
+  /** how many of the last tokens are read */
+  readonly window?: number
+  readonly scale: number | null
+  readonly softCap: number | null
 }
 
 /** Buffers grow by at least so many columns at a time, where so many will be used. */
 const STEP = 256
+
+/** Numbers of columns are multiples of it, as `decodeAttention` wants them. */
+const BLOCK = 32
 
 /**
  * Buffers [rows, kvHeads, columns, headDim], a pair a layer. All rows write in the same column, `end`, and each begins in
@@ -30,11 +51,20 @@ export class RowCache implements KeyValueCache {
   #columns = 0
   #keys: Tensor[] = []
   #values: Tensor[] = []
+  /** attention of one new token a row, → [B, heads · headDim]; the engine's own kernel is there for float32 on the CPU */
+  readonly attend: KeyValueCache['attend']
 
   constructor(
     readonly config: Pick<DecoderConfig, 'layers' | 'kvHeads' | 'headDim'>,
     readonly options: { readonly device: Device; readonly dtype: DType },
-  ) {}
+  ) {
+    if (options.device === 'cpu' && options.dtype === 'float32') {
+      this.attend = (layer, token) => {
+        const buffers = { keys: this.#keys[layer]!, values: this.#values[layer]! }
+        return decodeAttention({ ...token, ...buffers, starts: this.starts, end: this.end })
+      }
+    }
+  }
 
   /** The first column that any row reads. */
   get first(): number {
@@ -145,13 +175,13 @@ export class RowCache implements KeyValueCache {
   }
 
   /** New buffers of the given size, with what is read from column `at` on. One buffer at a time, so that memory holds one twice. */
-  #move(rows: number, columns: number, at: number): void {
+  #move(rows: number, least: number, at: number): void {
+    const columns = Math.ceil(least / BLOCK) * BLOCK
     const { layers, kvHeads, headDim } = this.config
     const { first, span } = this
     const live = this.starts.length
-    const moved = (old: Tensor | undefined) => {
-      // Zeros, since what is masked must still be a number.
-      const buffer = keep(torch.zeros([rows, kvHeads, columns, headDim], this.options))
+    const moved = (old: Tensor | undefined, make: () => Tensor) => {
+      const buffer = make()
       if (old && live > 0) {
         const region = (x: Tensor, column: number) => x.narrow(0, 0, live).narrow(2, column, span)
         region(buffer, at).copy_(region(old, first))
@@ -159,8 +189,14 @@ export class RowCache implements KeyValueCache {
       old?.dispose()
       return buffer
     }
-    for (const buffers of [this.#keys, this.#values]) {
-      for (let layer = 0; layer < layers; layer++) buffers[layer] = moved(buffers[layer])
+    // Zeros, since what is masked must still be a number.
+    const zeros = (a: number, b: number) => torch.zeros([rows, kvHeads, a, b], this.options)
+    for (let layer = 0; layer < layers; layer++) {
+      // The kernel reads keys whose columns are neighbours.
+      this.#keys[layer] = moved(this.#keys[layer], () =>
+        keep(scope(() => (this.attend ? zeros(headDim, columns).transpose(2, 3) : zeros(columns, headDim)))),
+      )
+      this.#values[layer] = moved(this.#values[layer], () => keep(zeros(columns, headDim)))
     }
     for (const row of this.starts.keys()) this.starts[row]! += at - first
     this.end = at + span
