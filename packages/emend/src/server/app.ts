@@ -61,7 +61,7 @@ export function createApp(model: ServedModel, options: AppOptions): Hono<Environ
   }
   const routes = { '/v1/chat/completions': chat, '/v1/completions': completion, '/v1/score': score }
   for (const [path, route] of Object.entries(routes)) {
-    // What a request is made of takes a while too, of 64 that arrive in one moment: each is read in a turn of its own.
+    // Its body as a stream of the web takes a while to make: of many that arrive in one moment, each has a turn of its own.
     app.post(path, admit, inTurn, limit, async c => {
       const body = await c.req.text()
       await turn()
@@ -98,10 +98,7 @@ function admission(places: Admission): MiddlewareHandler<Environment> {
     outgoing?.once('close', release)
     const drop = () => outgoing?.destroy()
     c.set('connection', {
-      // Not before it is wanted: the adapter makes the whole request of the web for it.
-      get signal() {
-        return c.req.raw.signal
-      },
+      signal: c.req.raw.signal,
       capacity: places.capacity,
       reserve: more => taken.push(places.take(more)),
       drop,
