@@ -4,7 +4,7 @@ import type { Edit, Prompt } from '@emend/edits'
 import { editId } from '../formats/emend.js'
 import type { Entry } from '../formats/entry.js'
 import { annotatorId } from './annotators.js'
-import { storeId } from './identity.js'
+import { jsonText, storeId } from './identity.js'
 import { promptId } from './prompts.js'
 
 /** An entry and the place of its record in the file. */
@@ -18,18 +18,24 @@ export interface Placed {
 /** Which columns a row has: the plain ones have nothing but texts. */
 export type TableRow = 'edit' | 'plainEdit' | 'preference' | 'plainPreference' | 'response'
 
-type Value = string | number | null
+export type Value = string | number | null
 
-/** What one transaction writes, in this order. */
+/** Rows of one table, one after the other: id, line, prompt, and what else the table has. */
+export interface Stretch {
+  readonly table: TableRow
+  /** How many values a row has. */
+  readonly width: number
+  /** [rows × width] */
+  readonly values: Value[]
+}
+
+/** What is written at once, in this order. */
 export interface BulkBatch {
-  /** id, JSON */
-  readonly prompts: [id: string, prompt: string][]
+  /** id, JSON, id, JSON, … */
+  readonly prompts: string[]
   /** id, kind, name, version */
   readonly annotators: Value[][]
-  /** [N] */
-  readonly tables: TableRow[]
-  /** [N] id, line, prompt, and what else the table has */
-  readonly rows: [id: string, line: number, ...Value[]][]
+  readonly stretches: Stretch[]
 }
 
 /** Prompts that were seen last: they are not sent again. */
@@ -40,24 +46,31 @@ export class BulkRows {
   readonly #prompts = new Set<string>()
   readonly #annotators = new Set<string>()
   #batch = empty()
+  #length = 0
 
   /** How many entries wait to be taken. */
   get length(): number {
-    return this.#batch.rows.length
+    return this.#length
   }
 
   /** What has been added since it was last taken. */
   take(): BulkBatch {
     const batch = this.#batch
     this.#batch = empty()
+    this.#length = 0
     return batch
   }
 
   add({ entry, line, raw }: Placed): void {
-    const first = [entryId(entry, raw), line, this.#prompt(entry.prompt)] as const
+    const prompt = this.#prompt(entry.prompt)
     const [table, values] = this.#row(entry, extraOf(entry, raw))
-    this.#batch.tables.push(table)
-    this.#batch.rows.push([...first, ...values])
+    let stretch = this.#batch.stretches.at(-1)
+    if (stretch?.table !== table) {
+      stretch = { table, width: 3 + values.length, values: [] }
+      this.#batch.stretches.push(stretch)
+    }
+    stretch.values.push(entryId(entry, raw), line, prompt, ...values)
+    this.#length++
   }
 
   #row(entry: Entry, extra: string | null): [TableRow, Value[]] {
@@ -77,7 +90,7 @@ export class BulkRows {
   #prompt(prompt: Prompt): string {
     const id = promptId(prompt)
     if (this.#prompts.has(id)) return id
-    this.#batch.prompts.push([id, JSON.stringify(prompt)])
+    this.#batch.prompts.push(id, typeof prompt === 'string' ? jsonText(prompt) : JSON.stringify(prompt))
     if (this.#prompts.size === REMEMBERED) this.#prompts.clear()
     this.#prompts.add(id)
     return id
@@ -92,7 +105,7 @@ export class BulkRows {
   }
 }
 
-const empty = (): BulkBatch => ({ prompts: [], annotators: [], tables: [], rows: [] })
+const empty = (): BulkBatch => ({ prompts: [], annotators: [], stretches: [] })
 
 /** Identity by content; fields that the format does not know are content too. */
 function entryId(entry: Entry, raw: unknown): string {

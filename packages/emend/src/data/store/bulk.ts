@@ -1,11 +1,11 @@
 /** Many entries at once: prepared statements, large transactions; what is there already is left as it is. */
 
-import { type InsertQueryBuilder, sql } from 'kysely'
-import type { BulkBatch, TableRow } from './bulk-rows.js'
+import { type InsertObject, sql } from 'kysely'
+import type { BulkBatch, Stretch, TableRow, Value } from './bulk-rows.js'
 import type { OpenDatabase } from './database.js'
 import { sameId, storeId } from './identity.js'
 import type { Tables } from './schema.js'
-import type { TextDatabase, TextStatement } from './texts.js'
+import type { TextDatabase } from './texts.js'
 
 /** What became of the rows of a batch. */
 export interface BulkCounts {
@@ -13,8 +13,8 @@ export interface BulkCounts {
   readonly known: number
 }
 
-/** Prompts that one statement inserts: nobody asks which of them were new. */
-const SEVERAL = 20
+/** Rows that one statement inserts: to run it takes longer than to bind a row. */
+const TOGETHER = 10
 
 /** What a transaction may grow to. */
 const TRANSACTION = { rows: 50_000, milliseconds: 1000 }
@@ -29,6 +29,8 @@ export class BulkWriter {
   /** When the open transaction began, and how many rows it has. */
   #begun: number | undefined
   #written = 0
+  /** Whether the last rows were all new, as the next ones then are. */
+  #new = true
 
   /** @param importRow `imports.n` */
   constructor(database: OpenDatabase, importRow: number) {
@@ -43,23 +45,24 @@ export class BulkWriter {
    * Writes a batch. Several of them are one transaction: every one writes to pages all over the index of ids. It ends when it has
    * grown large, or has kept others waiting for a second; or with {@link commit}.
    */
-  write({ prompts, annotators, tables, rows }: BulkBatch): BulkCounts {
-    const { prompt, prompts: several, annotator } = this.#statements.insert
+  write({ prompts, annotators, stretches }: BulkBatch): BulkCounts {
+    let rows = 0
     let added = 0
     this.#begin()
     try {
-      let done = 0
-      for (; done + SEVERAL <= prompts.length; done += SEVERAL) several.run(prompts.slice(done, done + SEVERAL).flat())
-      for (const row of prompts.slice(done)) prompt.run(row)
-      for (const row of annotators) annotator.run(row)
-      for (let i = 0; i < rows.length; i++) if (this.#writeOne(tables[i]!, rows[i]!)) added++
+      this.#writePrompts(prompts)
+      for (const row of annotators) this.#statements.annotator.run(row)
+      for (const stretch of stretches) {
+        rows += stretch.values.length / stretch.width
+        added += this.#writeStretch(stretch)
+      }
     } catch (error) {
       this.#end('rollback')
       throw error
     }
-    this.#written += rows.length
+    this.#written += rows
     if (this.#written >= TRANSACTION.rows || performance.now() - this.#begun! > TRANSACTION.milliseconds) this.commit()
-    return { added, known: rows.length - added }
+    return { added, known: rows - added }
   }
 
   /** Ends the transaction, if one is open: what was written is stored. */
@@ -91,18 +94,49 @@ export class BulkWriter {
     }
   }
 
-  #writeOne(table: TableRow, row: BulkBatch['rows'][number]): boolean {
-    const insert = this.#statements.insert[table]
-    if (insert.run(row).changes > 0) return true
+  /** Nobody asks which of them were new. */
+  #writePrompts(prompts: readonly string[]): void {
+    const { one, several } = this.#statements.prompt
+    let at = 0
+    for (; at + 2 * TOGETHER <= prompts.length; at += 2 * TOGETHER) several.run(prompts.slice(at, at + 2 * TOGETHER))
+    for (; at < prompts.length; at += 2) one.run(prompts.slice(at, at + 2))
+  }
+
+  /** How many were new. Several at once as long as all of them are; else one by one, since rows are kept in their order. */
+  #writeStretch({ table, width, values }: Stretch): number {
+    const { several, takeBack } = this.#statements[table]
+    let added = 0
+    for (let at = 0; at < values.length; ) {
+      const group = values.slice(at, at + TOGETHER * width)
+      at += group.length
+      const { changes, lastInsertRowid } =
+        this.#new && group.length === TOGETHER * width ? several.run(group) : { changes: 0, lastInsertRowid: 0 }
+      added += changes
+      if (changes === TOGETHER) continue
+      if (changes > 0) takeBack.run([Number(lastInsertRowid) - changes])
+      added -= changes
+      this.#new = true
+      for (let i = 0; i < group.length; i += width)
+        if (this.#writeOne(table, group.slice(i, i + width) as RowValues)) added++
+        else this.#new = false
+    }
+    return added
+  }
+
+  #writeOne(table: TableRow, row: RowValues): boolean {
+    const { one, place } = this.#statements[table]
+    if (one.run(row).changes > 0) return true
     // A record that stands twice in one file is two records; one that another import brought is known.
     const [id, line, ...values] = row
-    const first = this.#statements.place[table].get([id]) as { import: number | null; line: number }
+    const first = place.get([id]) as { import: number | null; line: number }
     if (first.import !== this.#import || first.line === line) return false
     const times = (this.#repeated.get(id) ?? 1) + 1
     this.#repeated.set(id, times)
-    return insert.run([storeId(id, times), line, ...values]).changes > 0
+    return one.run([storeId(id, times), line, ...values]).changes > 0
   }
 }
+
+type RowValues = [id: string, line: number, ...Value[]]
 
 /** Every value to bind costs a third of a microsecond: what is the same for a whole import stands in the statement, and so does null. */
 function statements({ db, raw }: OpenDatabase, importRow: number) {
@@ -112,38 +146,36 @@ function statements({ db, raw }: OpenDatabase, importRow: number) {
   const more = { ops: '', annotator: '', at: '', seconds: 0, reasons: '', sampled: '', preferred: '', extra: '' }
   const same = { import: sql.lit(importRow) }
   const current = { ...same, current: sql.lit(1) }
-  const inserting = {
-    plainEdit: db.insertInto('edits').values({ ...edit, ...current }),
-    edit: db.insertInto('edits').values({ ...edit, ...more, ...current }),
-    plainPreference: db.insertInto('preferences').values({ ...preference, ...same }),
-    preference: db.insertInto('preferences').values({ ...preference, annotator: '', extra: '', ...same }),
-    response: db.insertInto('responses').values({ ...first, response: '', generator: '', extra: '', ...same }),
-    prompt: db.insertInto('prompts').values({ id: '', prompt: '' }),
-    prompts: db.insertInto('prompts').values(Array.from({ length: SEVERAL }, () => ({ id: '', prompt: '' }))),
-    annotator: db.insertInto('annotators').values({ id: '', kind: 'person', name: '', version: '' }),
-  }
-  const prepared = (name: keyof typeof inserting) => {
-    const query = inserting[name] as InsertQueryBuilder<Tables, keyof Tables, unknown>
-    return raw.prepare(query.onConflict(conflict => conflict.doNothing()).compile().sql)
-  }
-  const names = Object.keys(inserting) as (keyof typeof inserting)[]
-  const placeIn = (table: 'edits' | 'preferences' | 'responses') =>
+  const insert = <T extends keyof Tables>(table: T, row: InsertObject<Tables, T>, rows = 1) =>
     raw.prepare(
       db
-        .selectFrom(table)
+        .insertInto(table)
+        .values(Array.from({ length: rows }, () => row))
+        .onConflict(conflict => conflict.doNothing())
+        .compile().sql,
+    )
+  const rowsOf = <T extends 'edits' | 'preferences' | 'responses'>(table: T, row: InsertObject<Tables, T>) => ({
+    one: insert(table, row),
+    several: insert(table, row, TOGETHER),
+    /** The import and line of the row of an id. */
+    place: raw.prepare(
+      db
+        .selectFrom<'edits' | 'preferences' | 'responses'>(table)
         .select(['import', 'line'])
         .where(sameId(`${table}.id`, sql.val('')))
         .compile().sql,
-    )
-  const [edits, preferences] = [placeIn('edits'), placeIn('preferences')]
+    ),
+    /** Rows after this one. */
+    takeBack: raw.prepare(db.deleteFrom<'edits' | 'preferences' | 'responses'>(table).where('n', '>', 0).compile().sql),
+  })
+  const prompt = { id: '', prompt: '' }
   return {
-    insert: Object.fromEntries(names.map(name => [name, prepared(name)])) as Record<
-      keyof typeof inserting,
-      TextStatement
-    >,
-    place: {
-      ...{ edit: edits, plainEdit: edits, preference: preferences, plainPreference: preferences },
-      response: placeIn('responses'),
-    } satisfies Record<TableRow, TextStatement>,
+    plainEdit: rowsOf('edits', { ...edit, ...current }),
+    edit: rowsOf('edits', { ...edit, ...more, ...current }),
+    plainPreference: rowsOf('preferences', { ...preference, ...same }),
+    preference: rowsOf('preferences', { ...preference, annotator: '', extra: '', ...same }),
+    response: rowsOf('responses', { ...first, response: '', generator: '', extra: '', ...same }),
+    prompt: { one: insert('prompts', prompt), several: insert('prompts', prompt, TOGETHER) },
+    annotator: insert('annotators', { id: '', kind: 'person', name: '', version: '' }),
   }
 }

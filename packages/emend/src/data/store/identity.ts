@@ -8,8 +8,15 @@ const sha256: (text: string) => string = crypto.hash
   ? text => crypto.hash('sha256', text)
   : text => crypto.createHash('sha256').update(text).digest('hex')
 
+/** What JSON escapes in a text, and some control characters more. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u
+
+/** A text as `JSON.stringify` writes it, at half the time: most texts have nothing to escape. */
+export const jsonText = (text: string): string => (ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`)
+
 /** JSON with sorted keys and without what is undefined: equal values have equal texts (RFC 8785 but for number formats, which are V8's as there). */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === 'string') return jsonText(value)
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
   let text = ''
   if (Array.isArray(value)) {
@@ -24,9 +31,7 @@ export function canonicalJson(value: unknown): string {
 
 /** The first 128 bits of the SHA-256 of the values' canonical JSON, as 32 hexadecimal digits: half the index, and collisions as unthinkable. */
 export function storeId(...values: readonly unknown[]): string {
-  // V8's own is several times as quick, and the same where there are no keys to sort.
-  const flat = values.every(value => typeof value !== 'object' || value === null)
-  return sha256(flat ? JSON.stringify(values) : canonicalJson(values)).slice(0, 32)
+  return sha256(canonicalJson(values)).slice(0, 32)
 }
 
 /** What a large table is indexed by: the first 96 bits of an id. The index takes half the room that one of its digits takes. */
