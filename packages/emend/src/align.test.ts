@@ -178,6 +178,7 @@ describe('align', () => {
       delete reward.calibrations['token-mean']
       expect(weights((await aligned({ folder, onLine: line => lines.push(line) })).decoder)).toEqual(whole)
       expect(lines.filter(line => line.includes('sampling'))).toEqual([])
+      expect(lines.filter(line => line.includes('measured'))).toHaveLength(1 - time)
     }
     const kept = JSON.parse(readFileSync(join(folder, 'calibration.json'), 'utf8'))
     expect(kept).toEqual({ payment: 'token-mean', ...reward.calibrations['token-mean'] })

@@ -62,6 +62,8 @@ export function planMemory(plan: MemoryPlan, run: Run): { readonly tokens: numbe
     },
     measured() {
       const peak = Math.max(seen, ...trainers.map(trainer => trainer.peakBytes))
+      // A run that was done already.
+      if (peak === 0) return
       const resident = process.resourceUsage().maxRSS * 1024
       run.say(
         `${name}: memory measured at ${gigabytes(peak)} GB of tensors (estimated ${gigabytes(estimate.total)}), ` +
