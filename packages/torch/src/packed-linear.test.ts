@@ -43,6 +43,28 @@ test.each([
   }),
 )
 
+test('adds what is given: 1·5 + 2·6 + 100 + 1000 = 1117', () =>
+  scope(() => {
+    const linear = new PackedLinear(tensor([[1, 2]]), tensor([100]))
+    const x = tensor([
+      [5, 6],
+      [1, 1],
+    ])
+    const plus = tensor([[1000, 2000]]).t()
+    expect(linear.forward(x, plus).tolist()).toEqual([[1117], [2103]])
+    expect(plus.tolist()).toEqual([[1000], [2000]])
+    const wide = [random([64, 192], 1), random([7, 64], 2), random([7, 192], 3)] as const
+    const several = new PackedLinear(wide[0].t().contiguous())
+    const exact = wide[1].to('float64').matmul(wide[0].to('float64')).add(wide[2])
+    expect(several.forward(wide[1], wide[2]).sub(exact).abs().max().item()).toBeLessThan(1e-4)
+    expect(several.forward(torch.zeros([0, 64]), torch.zeros([0, 192])).shape).toEqual([0, 192])
+    for (const wrong of [torch.ones([7, 191]), torch.ones([6, 192]), torch.ones([192]), wide[2].to('float64')]) {
+      expect(() => several.forward(wide[1], wrong)).toThrow('PackedLinear: plus: expected a float32 matrix [7, 192]')
+    }
+    linear.dispose()
+    several.dispose()
+  }))
+
 test('reads inputs that are not contiguous, broadcast or without rows', () =>
   scope(() => {
     const weight = random([3, 5], 1)

@@ -38,10 +38,14 @@ class DecoderLayer extends nn.Module {
       read = read.index_select(0, rows)
       x = x.index_select(0, rows)
     }
-    const attention = this.self_attn.o_proj.forward(read)
-    const attended = x.add(this.attention_output_norm ? this.attention_output_norm.forward(attention) : attention)
-    const mlp = this.mlp.forward(attended, this.post_attention_layernorm)
-    return attended.add(this.mlp_output_norm ? this.mlp_output_norm.forward(mlp) : mlp)
+    const { o_proj } = this.self_attn
+    const attended = this.attention_output_norm
+      ? x.add(this.attention_output_norm.forward(o_proj.forward(read)))
+      : o_proj.forward(read, x)
+    const norm = this.post_attention_layernorm
+    return this.mlp_output_norm
+      ? attended.add(this.mlp_output_norm.forward(this.mlp.forward(attended, norm)))
+      : this.mlp.forward(attended, norm, attended)
   }
 }
 
@@ -201,7 +205,8 @@ export class Decoder extends nn.Module {
     const table = (this.lm_head ?? this.model.embed_tokens).weight
     const known = this.#vocabulary === this.config.vocabSize ? table : table.narrow(0, 0, this.#vocabulary)
     const logits =
-      PackedWeights.inUse?.linear(hidden, { weight: known, bias: null }, table) ?? torch.linear(hidden, known)
+      PackedWeights.inUse?.linear(hidden, { weight: known, bias: null }, undefined, table) ??
+      torch.linear(hidden, known)
     const cap = this.config.logitSoftCap
     return cap === null ? logits : logits.div(cap).tanh().mul(cap)
   }

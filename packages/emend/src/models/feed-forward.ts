@@ -29,12 +29,12 @@ export class FeedForward extends nn.Module {
     this.#activation = ACTIVATIONS[activation]
   }
 
-  /** Reads the norm of x [N, D] → [N, D] */
-  forward(x: Tensor, norm: Norm): Tensor {
+  /** Reads the norm of x [N, D] → [N, D], and `plus` [N, D] where it is given */
+  forward(x: Tensor, norm: Norm, plus?: Tensor): Tensor {
     const prepared = norm.prepare(x)
     // Two products, not a joined one: the activation and the product after it then run over contiguous memory.
     const map = (projection: Projection) => norm.project(prepared, [projection])[0]!
-    if (!this.gate_proj) return this.down_proj.forward(this.#activation(map(this.up_proj)))
-    return this.down_proj.forward(this.#activation(map(this.gate_proj)).mul(map(this.up_proj)))
+    if (!this.gate_proj) return this.down_proj.forward(this.#activation(map(this.up_proj)), plus)
+    return this.down_proj.forward(this.#activation(map(this.gate_proj)).mul(map(this.up_proj)), plus)
   }
 }

@@ -39,10 +39,11 @@ export class PackedWeights {
 
   /**
    * x [N, in] → [N, out]
+   * @param plus [N, out], added to the result
    * @param key what stands for the map; its weight, unless that is made anew for every call
    */
-  linear(x: Tensor, map: Linear, key = map.weight): Tensor {
-    return this.#packed(key, () => new PackedLinear(map.weight, map.bias)).forward(x)
+  linear(x: Tensor, map: Linear, plus?: Tensor, key = map.weight): Tensor {
+    return this.#packed(key, () => new PackedLinear(map.weight, map.bias)).forward(x, plus)
   }
 
   /** The linear maps of x ⊙ scale as one product: x [N, in], scale [in] → each [N, out]. */

@@ -22,10 +22,16 @@ export class Projection extends nn.Linear {
     this.#addition = addition
   }
 
-  /** [N, in] → [N, out] */
-  override forward(x: Tensor): Tensor {
-    const y = PackedWeights.inUse?.linear(x, this) ?? super.forward(x)
-    return this.#addition ? y.add(this.#addition.forward(x)) : y
+  /**
+   * [N, in] → [N, out]
+   * @param plus [N, out], added to the result: the residual stream
+   */
+  override forward(x: Tensor, plus?: Tensor): Tensor {
+    const packed = PackedWeights.inUse
+    if (packed && !this.#addition) return packed.linear(x, this, plus)
+    const mapped = packed?.linear(x, this) ?? super.forward(x)
+    const y = this.#addition ? mapped.add(this.#addition.forward(x)) : mapped
+    return plus ? plus.add(y) : y
   }
 }
 
