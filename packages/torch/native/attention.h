@@ -24,7 +24,7 @@
 
 namespace emend {
 
-constexpr int64_t kLine = 16;   // numbers of a cache line
+constexpr int64_t kLanes = 16;  // numbers of the widest registers
 constexpr int64_t kBlock = 32;  // columns that are read together
 
 // e^x for x ≤ 0, to 2 units in the last place; 0 below -87 (Cephes' polynomial, written so that compilers make vectors of it).
@@ -95,17 +95,17 @@ INLINED void blend(int64_t heads, int64_t width, const float* weights, int64_t b
 
 // Of a row of so many numbers, a multiple of `kBlock`, in place.
 INLINED void softmax(float* row, int64_t columns) {
-  float lanes[kLine];
-  std::copy_n(row, kLine, lanes);
-  for (int64_t c = kLine; c < columns; c += kLine) {
+  float lanes[kLanes];
+  std::copy_n(row, kLanes, lanes);
+  for (int64_t c = kLanes; c < columns; c += kLanes) {
 #pragma omp simd
-    for (int64_t j = 0; j < kLine; ++j) lanes[j] = lanes[j] > row[c + j] ? lanes[j] : row[c + j];
+    for (int64_t j = 0; j < kLanes; ++j) lanes[j] = lanes[j] > row[c + j] ? lanes[j] : row[c + j];
   }
-  const float largest = *std::max_element(lanes, lanes + kLine);
-  std::fill_n(lanes, kLine, 0.0f);
-  for (int64_t c = 0; c < columns; c += kLine) {
+  const float largest = *std::max_element(lanes, lanes + kLanes);
+  std::fill_n(lanes, kLanes, 0.0f);
+  for (int64_t c = 0; c < columns; c += kLanes) {
 #pragma omp simd
-    for (int64_t j = 0; j < kLine; ++j) {
+    for (int64_t j = 0; j < kLanes; ++j) {
       row[c + j] = exponential(row[c + j] - largest);
       lanes[j] += row[c + j];
     }
@@ -128,19 +128,18 @@ struct Decoding {
 
 // One row's heads that share keys.
 struct Group {
-  const float *q, *k, *v;           // [heads, width], [width], [width]
-  const float *cos, *sin;           // [width], or null
-  float *keys, *values;             // [width, capacity], [capacity, width]
-  int64_t first;                    // the first column that is read
-  float* out;                       // [heads, width]
-  const float* next;                // the keys that will be read next, or null
+  const float *q, *k, *v;   // [heads, width], [width], [width]
+  const float *cos, *sin;   // [width], or null
+  float *keys, *values;     // [width, capacity], [capacity, width]
+  int64_t first;            // the first column that is read
+  float* out;               // [heads, width]
 };
 
 // Writes the token's key and value, and reads columns `first` to `end`. `scratch` holds heads · (columns + 64 + width) numbers.
 EMEND_PER_PROCESSOR
 void attend(const Decoding& all, const Group& group, float* scratch) {
   const auto [heads, width, capacity, end, scale, soft_cap] = all;
-  const auto [q, k, v, cos, sin, keys, values, first, out, next] = group;
+  const auto [q, k, v, cos, sin, keys, values, first, out] = group;
   float *queries = scratch, *scores = scratch + heads * width;
   if (cos) {
     rotate(k, cos, sin, width, 1, queries);
@@ -153,13 +152,9 @@ void attend(const Decoding& all, const Group& group, float* scratch) {
   std::copy_n(v, width, values + end * width);
 
   // Whole blocks: some columns more on both sides, which get no weight.
-  const int64_t from = first / kBlock * kBlock, to = (end / kBlock + 1) * kBlock, columns = to - from;
+  const int64_t from = first / kBlock * kBlock, columns = (end / kBlock + 1) * kBlock - from;
   std::fill(scores, scores + heads * columns, 0.0f);
-  for (int64_t c = from; c < to; c += kBlock) {
-    // Memory is asked for what is read next while the processor computes.
-    for (int64_t i = 0; i < kBlock * width; i += kLine) __builtin_prefetch(values + c * width + i);
-    blend(heads, kBlock, queries, width, keys + c, capacity, width, scores + c - from, columns);
-  }
+  blend(heads, columns, queries, width, keys + from, capacity, width, scores, columns);
   for (int64_t h = 0; h < heads; ++h) {
     float* row = scores + h * columns;
     if (soft_cap > 0)
@@ -169,14 +164,7 @@ void attend(const Decoding& all, const Group& group, float* scratch) {
     softmax(row, columns);
   }
   std::fill(out, out + heads * width, 0.0f);
-  for (int64_t c = from; c < to; c += kBlock) {
-    if (next) {
-      for (int64_t i = 0; i < width; ++i)
-        for (int64_t j = c; j < c + kBlock; j += kLine) __builtin_prefetch(next + i * capacity + j);
-    }
-    const int64_t begin = std::max(c, first), behind = std::min(c + kBlock, end + 1);
-    blend(heads, width, scores + begin - from, columns, values + begin * width, width, behind - begin, out, width);
-  }
+  blend(heads, width, scores + first - from, columns, values + first * width, width, end + 1 - first, out, width);
 }
 
 inline void check_rows(const at::Tensor& t, const char* name, int64_t rows, int64_t width) {
@@ -245,17 +233,15 @@ inline at::Tensor decode_attention(const at::Tensor& q, const at::Tensor& k, con
     std::vector<float> scratch(heads * (std::min(longest, window) + 2 * kBlock + width));
     for (int64_t i = from; i < to; ++i) {
       const int64_t row = i / kv_heads, head = i % kv_heads;
-      float* group_keys = key_cache + i * width * capacity;
       const Group group{.q = qs + row * queries.stride(0) + head * heads * width,
                         .k = ks + row * new_keys.stride(0) + head * width,
                         .v = vs + row * new_values.stride(0) + head * width,
                         .cos = cs ? cs + row * width : nullptr,
                         .sin = ss ? ss + row * width : nullptr,
-                        .keys = group_keys,
+                        .keys = key_cache + i * width * capacity,
                         .values = value_cache + i * capacity * width,
                         .first = std::max(starts[row], end + 1 - window),
-                        .out = outs + i * heads * width,
-                        .next = i + 1 < to ? group_keys + width * capacity : nullptr};
+                        .out = outs + i * heads * width};
       attend(all, group, scratch.data());
     }
   };
