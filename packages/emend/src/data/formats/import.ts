@@ -111,9 +111,7 @@ export async function importFile(store: Store, file: string, options: ImportOpti
   const items: NewItem[] = []
   let characters = 0
   const flush = async () => {
-    const { added, known } = writer.write(batch.take())
-    report.added += added
-    report.known += known
+    writer.write(batch.take())
     characters = 0
     // Items are added in a transaction of their own.
     if (items.length === 0) return
@@ -123,6 +121,8 @@ export async function importFile(store: Store, file: string, options: ImportOpti
   const finish = async () => {
     await flush()
     writer.commit()
+    report.added = writer.added
+    report.known = writer.known
   }
   const take = (row: Row) => {
     report.read++

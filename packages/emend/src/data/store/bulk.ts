@@ -2,16 +2,11 @@
 
 import { type InsertObject, sql } from 'kysely'
 import type { BulkBatch, Stretch, TableRow, Value } from './bulk-rows.js'
+import { keyOf, keysOf, LARGE, type LargeTable, rowOf } from './by-id.js'
 import type { OpenDatabase } from './database.js'
-import { sameId, storeId } from './identity.js'
+import { storeId } from './identity.js'
 import type { Tables } from './schema.js'
 import type { TextDatabase } from './texts.js'
-
-/** What became of the rows of a batch. */
-export interface BulkCounts {
-  readonly added: number
-  readonly known: number
-}
 
 /** Rows that one statement inserts: to run it takes longer than to bind a row. */
 const TOGETHER = 10
@@ -19,74 +14,84 @@ const TOGETHER = 10
 /** What a transaction may grow to. */
 const TRANSACTION = { rows: 50_000, milliseconds: 1000 }
 
+type EntryTable = Exclude<LargeTable, 'prompts'>
+
 /** Writes the entries of one import. */
 export class BulkWriter {
+  /** Entries that were new, of those that are stored. */
+  added = 0
+  /** Entries that were there already. */
+  known = 0
   readonly #raw: TextDatabase
-  readonly #import: number
-  readonly #statements: ReturnType<typeof statements>
+  readonly #rows: ReturnType<typeof rowStatements>
+  readonly #byId: ReturnType<typeof keyStatements>
   /** Records that stand several times in this file, and how often so far. */
   readonly #repeated = new Map<string, number>()
-  /** When the open transaction began, and how many rows it has. */
-  #begun: number | undefined
-  #written = 0
-  /** Whether the last rows were all new, as the next ones then are. */
-  #new = true
+  /** The open transaction. */
+  #open: { readonly begun: number; readonly last: Record<LargeTable, number>; entries: number } | undefined
 
   /** @param importRow `imports.n` */
   constructor(database: OpenDatabase, importRow: number) {
     this.#raw = database.raw
-    this.#import = importRow
-    this.#statements = statements(database, importRow)
-    // Ids lie all over their index: it is kept at hand, within bounds, and written back to the file not too often.
+    this.#rows = rowStatements(database, importRow)
+    this.#byId = keyStatements(database, importRow)
+    // Keys lie all over their table: it is kept at hand, within bounds, and written back to the file not too often.
     this.#raw.exec('PRAGMA cache_size = -49152; PRAGMA wal_autocheckpoint = 25000')
   }
 
   /**
-   * Writes a batch. Several of them are one transaction: every one writes to pages all over the index of ids. It ends when it has
+   * Writes a batch. Several of them are one transaction: every one writes to pages all over the tables of keys. It ends when it has
    * grown large, or has kept others waiting for a second; or with {@link commit}.
    */
-  write({ prompts, annotators, stretches }: BulkBatch): BulkCounts {
-    let rows = 0
-    let added = 0
-    this.#begin()
+  write({ prompts, annotators, stretches }: BulkBatch): void {
+    const open = this.#begin()
     try {
       this.#writePrompts(prompts)
-      for (const row of annotators) this.#statements.annotator.run(row)
+      for (const row of annotators) this.#rows.annotator.run(row)
       for (const stretch of stretches) {
-        rows += stretch.values.length / stretch.width
-        added += this.#writeStretch(stretch)
+        open.entries += stretch.values.length / stretch.width
+        this.#writeEntries(stretch)
       }
     } catch (error) {
-      this.#end('rollback')
+      this.rollback()
       throw error
     }
-    this.#written += rows
-    if (this.#written >= TRANSACTION.rows || performance.now() - this.#begun! > TRANSACTION.milliseconds) this.commit()
-    return { added, known: rows - added }
+    if (open.entries >= TRANSACTION.rows || performance.now() - open.begun > TRANSACTION.milliseconds) this.commit()
   }
 
-  /** Ends the transaction, if one is open: what was written is stored. */
+  /** Ends the transaction, if one is open: what was written is stored, and counted. */
   commit(): void {
+    const open = this.#open
+    if (!open) return
+    let added = 0
+    try {
+      for (const table of LARGE) added += this.#fillKeys(table, open.last[table])
+    } catch (error) {
+      this.rollback()
+      throw error
+    }
     this.#end('commit')
+    this.added += added
+    this.known += open.entries - added
   }
 
   /** Takes back what was written since the last commit, if anything. */
   rollback(): void {
-    this.#end('rollback')
+    if (this.#open) this.#end('rollback')
   }
 
-  #begin(): void {
-    if (this.#begun !== undefined) return
+  #begin() {
+    if (this.#open) return this.#open
     // An import that a power cut takes back is done again; only what people submit is synced one by one.
     this.#raw.exec('PRAGMA synchronous = NORMAL')
     this.#raw.exec('begin immediate')
-    this.#begun = performance.now()
-    this.#written = 0
+    const last = LARGE.map(table => [table, (this.#byId[table].last.get([]) as { n: number }).n] as const)
+    this.#open = { begun: performance.now(), last: Object.fromEntries(last) as Record<LargeTable, number>, entries: 0 }
+    return this.#open
   }
 
   #end(how: 'commit' | 'rollback'): void {
-    if (this.#begun === undefined) return
-    this.#begun = undefined
+    this.#open = undefined
     try {
       this.#raw.exec(how)
     } finally {
@@ -94,52 +99,75 @@ export class BulkWriter {
     }
   }
 
-  /** Nobody asks which of them were new. */
   #writePrompts(prompts: readonly string[]): void {
-    const { one, several } = this.#statements.prompt
-    let at = 0
-    for (; at + 2 * TOGETHER <= prompts.length; at += 2 * TOGETHER) several.run(prompts.slice(at, at + 2 * TOGETHER))
-    for (; at < prompts.length; at += 2) one.run(prompts.slice(at, at + 2))
+    const { find } = this.#byId.prompts
+    this.#writeRows(this.#rows.prompt, prompts, 2, ([id]) => find.get([id]) !== undefined)
   }
 
-  /** How many were new. Several at once as long as all of them are; else one by one, since rows are kept in their order. */
-  #writeStretch({ table, width, values }: Stretch): number {
-    const { several, takeBack } = this.#statements[table]
-    let added = 0
-    for (let at = 0; at < values.length; ) {
-      const group = values.slice(at, at + TOGETHER * width)
-      at += group.length
-      const { changes, lastInsertRowid } =
-        this.#new && group.length === TOGETHER * width ? several.run(group) : { changes: 0, lastInsertRowid: 0 }
-      added += changes
-      if (changes === TOGETHER) continue
-      if (changes > 0) takeBack.run([Number(lastInsertRowid) - changes])
-      added -= changes
-      this.#new = true
-      for (let i = 0; i < group.length; i += width)
-        if (this.#writeOne(table, group.slice(i, i + width) as RowValues)) added++
-        else this.#new = false
+  #writeEntries({ table, width, values }: Stretch): void {
+    const statements = this.#rows[table]
+    const { find } = this.#byId[statements.table]
+    this.#writeRows(statements, values, width, ([id, line]) => {
+      const there = find.get([id]) as { ours: 0 | 1; line: number | null } | undefined
+      return there !== undefined && (there.ours === 0 || there.line === line)
+    })
+  }
+
+  /** Those that are there are passed over only where most are; elsewhere the end of the transaction tells, at less cost. */
+  #writeRows(
+    { one, several }: RowStatements,
+    values: readonly Value[],
+    width: number,
+    known: (row: readonly Value[]) => boolean,
+  ): void {
+    const rows = values.length / width
+    const row = (i: number) => values.slice(i * width, (i + 1) * width)
+    const step = Math.max(1, Math.floor(rows / TOGETHER))
+    let looked = 0
+    let found = 0
+    for (let i = 0; i < rows; i += step, looked++) if (known(row(i))) found++
+    if (2 * found > looked) {
+      for (let i = 0; i < rows; i++) if (!known(row(i))) one.run(row(i))
+      return
     }
+    let i = 0
+    for (; i + TOGETHER <= rows; i += TOGETHER) several.run(values.slice(i * width, (i + TOGETHER) * width))
+    for (; i < rows; i++) one.run(row(i))
+  }
+
+  /** Puts the rows after `last` into the table of keys; rows of ids that were there go. @returns how many entries were new */
+  #fillKeys(table: LargeTable, last: number): number {
+    const { count, fill, dropKnown, clashing } = this.#byId[table]
+    const { n: rows } = count.get([last]) as { n: number }
+    if (rows === 0) return 0
+    const fresh = fill.run([last]).changes
+    if (fresh < rows) dropKnown.run([last])
+    if (table === 'prompts') return 0
+    let added = fresh
+    // A record that stands twice in one file is two records; one that another import brought is known.
+    if (fresh < rows)
+      for (const { n, id } of clashing.all([last]) as { n: number; id: string }[])
+        if (this.#repeat(table, n, id)) added++
     return added
   }
 
-  #writeOne(table: TableRow, row: RowValues): boolean {
-    const { one, place } = this.#statements[table]
-    if (one.run(row).changes > 0) return true
-    // A record that stands twice in one file is two records; one that another import brought is known.
-    const [id, line, ...values] = row
-    const first = place.get([id]) as { import: number | null; line: number }
-    if (first.import !== this.#import || first.line === line) return false
+  /** Gives a row whose id another has the next one of its content. @returns whether it is new: an import before may have brought it */
+  #repeat(table: EntryTable, n: number, id: string): boolean {
+    const { addKey, rename, remove } = this.#byId[table]
     const times = (this.#repeated.get(id) ?? 1) + 1
     this.#repeated.set(id, times)
-    return one.run([storeId(id, times), line, ...values]).changes > 0
+    const another = storeId(id, times)
+    const added = addKey.run([another, n]).changes > 0
+    if (added) rename.run([another, n])
+    else remove.run([n])
+    return added
   }
 }
 
-type RowValues = [id: string, line: number, ...Value[]]
+type RowStatements = Pick<ReturnType<typeof rowStatements>['prompt'], 'one' | 'several'>
 
 /** Every value to bind costs a third of a microsecond: what is the same for a whole import stands in the statement, and so does null. */
-function statements({ db, raw }: OpenDatabase, importRow: number) {
+function rowStatements({ db, raw }: OpenDatabase, importRow: number) {
   const first = { id: '', line: 0, prompt: '' }
   const preference = { ...first, first: '', second: '', preference: 0 }
   const edit = { ...first, draft: '', final: '' }
@@ -154,28 +182,53 @@ function statements({ db, raw }: OpenDatabase, importRow: number) {
         .onConflict(conflict => conflict.doNothing())
         .compile().sql,
     )
-  const rowsOf = <T extends 'edits' | 'preferences' | 'responses'>(table: T, row: InsertObject<Tables, T>) => ({
+  const rowsOf = <T extends LargeTable>(table: T, row: InsertObject<Tables, T>) => ({
+    table,
     one: insert(table, row),
     several: insert(table, row, TOGETHER),
-    /** The import and line of the row of an id. */
-    place: raw.prepare(
-      db
-        .selectFrom<'edits' | 'preferences' | 'responses'>(table)
-        .select(['import', 'line'])
-        .where(sameId(`${table}.id`, sql.val('')))
-        .compile().sql,
-    ),
-    /** Rows after this one. */
-    takeBack: raw.prepare(db.deleteFrom<'edits' | 'preferences' | 'responses'>(table).where('n', '>', 0).compile().sql),
   })
-  const prompt = { id: '', prompt: '' }
   return {
     plainEdit: rowsOf('edits', { ...edit, ...current }),
     edit: rowsOf('edits', { ...edit, ...more, ...current }),
     plainPreference: rowsOf('preferences', { ...preference, ...same }),
     preference: rowsOf('preferences', { ...preference, annotator: '', extra: '', ...same }),
     response: rowsOf('responses', { ...first, response: '', generator: '', extra: '', ...same }),
-    prompt: { one: insert('prompts', prompt), several: insert('prompts', prompt, TOGETHER) },
+    prompt: rowsOf('prompts', { id: '', prompt: '' }),
     annotator: insert('annotators', { id: '', kind: 'person', name: '', version: '' }),
+  } satisfies Record<TableRow | 'prompt' | 'annotator', unknown>
+}
+
+/** Parameters are the `n` before the rows, unless they say otherwise. */
+function keyStatements({ db, raw }: OpenDatabase, importRow: number) {
+  const of = (name: LargeTable) => {
+    const [table, keys] = [sql.table(name), keysOf(name)]
+    const prepare = (query: ReturnType<typeof sql>) => raw.prepare(query.compile(db).sql)
+    const [id, parameter, ours] = [sql.ref<string>(`${name}.id`), sql.val(''), sql.lit(importRow)]
+    const clashes = sql`${table}.n > ${parameter} and ${table}.n <> ${rowOf(name, id)}`
+    const prompts = name === 'prompts'
+    const known = prompts
+      ? sql`true`
+      : sql`exists (select 1 from ${table} as first where first.n = ${rowOf(name, id)}
+          and (first.import is not ${ours} or first.line = ${table}.line))`
+    const place = prompts ? sql`n` : sql`import is ${ours} as ours, line`
+    return {
+      last: prepare(sql`select coalesce(max(n), 0) as n from ${table}`),
+      count: prepare(sql`select count(*) as n from ${table} where n > ${parameter}`),
+      /** The first row of an id, in the order they came, is the one that is found by it. */
+      fill: prepare(
+        sql`insert into ${keys} select ${keyOf(id)}, n from ${table} where n > ${parameter} order by 1, 2 on conflict do nothing`,
+      ),
+      dropKnown: prepare(sql`delete from ${table} where ${clashes} and ${known}`),
+      clashing: prepare(sql`select n, id from ${table} where ${clashes} order by n`),
+      /** Where the row of an id came from. @param id */
+      find: prepare(sql`select ${place} from ${table} where n = ${rowOf(name, sql.val(''))}`),
+      /** @param id @param n */
+      addKey: prepare(sql`insert into ${keys} values (${keyOf(sql.val(''))}, ${parameter}) on conflict do nothing`),
+      /** @param id @param n */
+      rename: prepare(sql`update ${table} set id = ${parameter} where n = ${parameter}`),
+      /** @param n */
+      remove: prepare(sql`delete from ${table} where n = ${parameter}`),
+    }
   }
+  return Object.fromEntries(LARGE.map(name => [name, of(name)])) as Record<LargeTable, ReturnType<typeof of>>
 }

@@ -4,9 +4,10 @@ import { diffTexts, type Edit, type Prompt } from '@emend/edits'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { EmendError } from '../../errors.js'
 import { type Annotator, annotatorOf, recordAnnotator } from './annotators.js'
+import { insertRow, rowOf } from './by-id.js'
 import { endLeases, keepDraft, leaseEnd, mine } from './claims.js'
 import { readEdit } from './edits.js'
-import { idKey, sameId, storeId } from './identity.js'
+import { storeId } from './identity.js'
 import { type ItemRow, itemOf, type QueueItem, readRow } from './items.js'
 import type { DiscardWhy, ItemStatus, Tables } from './schema.js'
 
@@ -57,14 +58,13 @@ export async function submit(db: Kysely<Tables>, id: string, who: Annotator, sub
       current: 1,
     }
     await retire(trx, item.edit)
-    await trx
-      .insertInto('edits')
-      .values(edit)
-      // An edit that was withdrawn or superseded and is made again.
-      .onConflict(conflict =>
-        conflict.expression(idKey(sql.ref('id'))).doUpdateSet({ current: 1, at: edit.at, seconds }),
-      )
-      .execute()
+    // An edit that was withdrawn or superseded may be made again.
+    if (!(await insertRow(trx, 'edits', edit)))
+      await trx
+        .updateTable('edits')
+        .set({ current: 1, at: edit.at, seconds })
+        .where('n', '=', rowOf('edits', sql.val(edit.id)))
+        .execute()
     await decide(trx, item, by, { act: 'submit', status: 'done', edit: edit.id, seconds })
     return (await readEdit(trx, edit.id))!
   })
@@ -178,6 +178,6 @@ async function setCurrent(trx: Transaction<Tables>, edit: string, current: 0 | 1
   await trx
     .updateTable('edits')
     .set({ current })
-    .where(sameId('edits.id', sql.val(edit)))
+    .where('n', '=', rowOf('edits', sql.val(edit)))
     .execute()
 }

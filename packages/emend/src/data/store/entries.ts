@@ -3,7 +3,7 @@
 import type { Edit, Prompt } from '@emend/edits'
 import { type Kysely, sql } from 'kysely'
 import type { Entry, Kind } from '../formats/entry.js'
-import { sameId } from './identity.js'
+import { rowOf } from './by-id.js'
 import { pages } from './pages.js'
 import type { Tables } from './schema.js'
 
@@ -48,7 +48,7 @@ export async function countEntries(db: Kysely<Tables>): Promise<Record<Kind, num
 const editRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('edits')
-    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('edits.prompt'))))
+    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('edits.prompt'))))
     .leftJoin('annotators', 'annotators.id', 'edits.annotator')
     .selectAll('edits')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -59,7 +59,7 @@ const editRows = (db: Kysely<Tables>, after: number) =>
 const preferenceRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('preferences')
-    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('preferences.prompt'))))
+    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('preferences.prompt'))))
     .leftJoin('annotators', 'annotators.id', 'preferences.annotator')
     .selectAll('preferences')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -69,7 +69,7 @@ const preferenceRows = (db: Kysely<Tables>, after: number) =>
 const responseRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('responses')
-    .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('responses.prompt'))))
+    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('responses.prompt'))))
     .selectAll('responses')
     .select('prompts.prompt as promptJson')
     .where('responses.n', '>', after)

@@ -1,7 +1,6 @@
 /** Identity by content: SHA-256 of canonical JSON, so that the same record is the same row however often it comes. */
 
 import * as crypto from 'node:crypto'
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 
 /** In one call where Node has it (20.12), at half the time. */
 const sha256: (text: string) => string = crypto.hash
@@ -33,13 +32,3 @@ export function canonicalJson(value: unknown): string {
 export function storeId(...values: readonly unknown[]): string {
   return sha256(canonicalJson(values)).slice(0, 32)
 }
-
-/** What a large table is indexed by: the first 96 bits of an id. The index takes half the room that one of its digits takes. */
-export const idKey = (id: Expression<string>): RawBuilder<unknown> => sql`unhex(substr(${id}, 1, 24))`
-
-/**
- * Whether the id of a large table (`prompts`, `responses`, `preferences`, `edits`) is this one: a comparison that its index answers,
- * which it does to no other.
- */
-export const sameId = (column: `${string}.id`, id: Expression<string>): RawBuilder<SqlBool> =>
-  sql`${idKey(sql.ref(column))} = ${idKey(id)}`

@@ -3,11 +3,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import Database from 'libsql'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Entry, Kind } from '../formats/entry.js'
 import { exportStore } from '../formats/export.js'
 import { importFile } from '../formats/import.js'
+import { rowOf } from './by-id.js'
+import { selectEdits } from './edits.js'
 import { storedEntries } from './entries.js'
 import { Store } from './index.js'
 
@@ -82,17 +85,37 @@ it('its queue goes on: versions, a saved draft, an edit that is made again', asy
   expect(await current(store)).toEqual([...before.filter(final => final !== 'Red car.'), 'Red.'])
 })
 
-it('rows are found by their ids through an index', async () => {
+it('prompts are found by their ids, not by looking through all of them', async () => {
   await using store = await Store.open(path)
-  const { raw } = store.database
-  for (const table of ['prompts', 'responses', 'preferences', 'edits']) {
-    const plan = raw
-      .prepare(
-        `explain query plan select * from ${table} where unhex(substr(${table}.id, 1, 24)) = unhex(substr(?, 1, 24))`,
-      )
-      .all(['9c109c3c8cc66f15abf0a4c02d610257']) as { detail: string }[]
-    expect(plan.map(({ detail }) => detail)).toEqual([`SEARCH ${table} USING INDEX ${table}_by_id (<expr>=?)`])
+  const { db } = store.database
+  const some = selectEdits(db).where('edits.n', '>', 1).orderBy('edits.n').limit(5)
+  const one = selectEdits(db).where('edits.n', '=', rowOf('edits', sql.val('05091123bbcf9b18b1ee558e9699f164')))
+  for (const query of [some, one]) {
+    const plan = await query.explain<{ detail: string }>(undefined, sql`query plan`)
+    expect(plan.map(({ detail }) => detail).filter(detail => /edits|prompts/.test(detail))).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^SEARCH edits USING INTEGER PRIMARY KEY/),
+        'SEARCH prompts USING INTEGER PRIMARY KEY (rowid=?)',
+        'SEARCH prompts_by_id USING PRIMARY KEY (key=?)',
+      ]),
+    )
+    expect(plan.filter(({ detail }) => /^SCAN/.test(detail))).toEqual([])
   }
+})
+
+it('texts of a still older one are whole in the file: they are read from now on', async () => {
+  const older = join(folder, 'older.db')
+  const old = new Database(older)
+  old.exec(OLD)
+  old.prepare('update items set response = ? where n = 3').run('with\0out')
+  old.exec("delete from kysely_migration where name >= '0003'")
+  expect(old.prepare('select response from items where n = 3').all()).toEqual([{ response: 'with' }])
+  old.close()
+  await expect(Store.open(older, { readonly: true })).rejects.toThrow(
+    'emend studio or emend import with this store brings it',
+  )
+  await using store = await Store.open(older)
+  expect((await store.items()).items[2]!.response).toBe('with\0out')
 })
 
 async function entries(store: Store, kind: Kind): Promise<Entry[]> {

@@ -1,7 +1,6 @@
 /** How a store's tables came to be, step by step. A step that was released is never changed: what follows is a new one. */
 
 import { type ColumnDataType, type Kysely, type Migration, sql } from 'kysely'
-import { idKey } from './identity.js'
 
 /** By name, in order. */
 export const migrations: Record<string, Migration> = {
@@ -115,9 +114,8 @@ export const migrations: Record<string, Migration> = {
         }
     },
   },
-  // The index that `unique` makes holds the digits of the ids: more than the cache holds where a table has a million rows. A table
-  // is made anew without it, which is the one way to be rid of it.
-  '0004-index-of-the-bits-of-ids': {
+  // A table of keys in place of the index that `unique` makes, see `by-id.ts`. To make a table anew is the one way to be rid of it.
+  '0004-keys-of-ids': {
     async up(db: Kysely<unknown>) {
       for (const name of ['prompts', 'responses', 'preferences', 'edits']) {
         const { rows } = await sql<{ sql: string }>`select sql from sqlite_master where name = ${name}`.execute(db)
@@ -129,11 +127,13 @@ export const migrations: Record<string, Migration> = {
         await db.schema.dropTable(name).execute()
         await db.schema.alterTable('made_anew').renameTo(name).execute()
         await db.schema
-          .createIndex(`${name}_by_id`)
-          .unique()
-          .on(name)
-          .expression(idKey(sql.ref('id')))
+          .createTable(`${name}_by_id`)
+          .addColumn('key', 'blob', column => column.primaryKey())
+          .addColumn('n', 'integer', column => column.notNull())
+          .modifyEnd(sql`without rowid`)
           .execute()
+        await sql`insert into ${sql.table(`${name}_by_id`)}
+          select unhex(substr(id, 1, 24)), n from ${sql.table(name)} order by 1`.execute(db)
       }
     },
   },

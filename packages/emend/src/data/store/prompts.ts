@@ -1,18 +1,15 @@
 /** Prompts, each stored once. */
 
 import type { Prompt } from '@emend/edits'
-import type { Kysely } from 'kysely'
+import type { Transaction } from 'kysely'
+import { insertRow } from './by-id.js'
 import { storeId } from './identity.js'
 import type { Tables } from './schema.js'
 
 /** The id of a prompt, whose row is made if it is new. */
-export async function insertPrompt(db: Kysely<Tables>, prompt: Prompt): Promise<string> {
+export async function insertPrompt(trx: Transaction<Tables>, prompt: Prompt): Promise<string> {
   const id = promptId(prompt)
-  await db
-    .insertInto('prompts')
-    .values({ id, prompt: JSON.stringify(prompt) })
-    .onConflict(conflict => conflict.doNothing())
-    .execute()
+  await insertRow(trx, 'prompts', { id, prompt: JSON.stringify(prompt) })
   return id
 }
 

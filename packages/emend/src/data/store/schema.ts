@@ -2,7 +2,7 @@
 
 import type { Generated } from 'kysely'
 
-/** Every table. `n` counts rows in the order they came, which is the order they are given back in. */
+/** Every table but those of keys, see `by-id.ts`. `n` counts rows in the order they came, which is the order they are given back in. */
 export interface Tables {
   imports: ImportsTable
   prompts: PromptsTable

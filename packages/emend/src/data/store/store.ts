@@ -5,11 +5,11 @@ import { sql } from 'kysely'
 import type { PreferencePair } from '../preferences.js'
 import type { PromptRecord } from '../prompts.js'
 import type { Annotator } from './annotators.js'
+import { rowOf } from './by-id.js'
 import * as claims from './claims.js'
 import { type OpenDatabase, openDatabase } from './database.js'
 import * as decisions from './decisions.js'
 import { editOf, readEdit, selectEdits } from './edits.js'
-import { sameId } from './identity.js'
 import * as items from './items.js'
 import { pages } from './pages.js'
 import type { Redact } from './redact.js'
@@ -158,7 +158,7 @@ export class Store implements AsyncDisposable {
     for await (const row of pages(after =>
       db
         .selectFrom('preferences')
-        .innerJoin('prompts', join => join.on(sameId('prompts.id', sql.ref('preferences.prompt'))))
+        .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('preferences.prompt'))))
         .selectAll('preferences')
         .select('prompts.prompt as promptJson')
         .where('preferences.n', '>', after)

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import Database from 'libsql'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { exportStore } from '../formats/export.js'
 import { importFile } from '../formats/import.js'
@@ -59,21 +58,4 @@ it('imported texts too: the file comes back, and is known when it is imported ag
     }),
     { numRuns: 10 },
   )
-})
-
-it('a store made before has its texts whole in the file: they are read from now on', async () => {
-  const path = join(folder, 'before.db')
-  await using made = await Store.open(path)
-  await made.addItems([{ prompt: '', response: 'without' }])
-  await made.close()
-  const old = new Database(path)
-  old.prepare('update items set response = ?').run('with\0out')
-  old.exec("delete from kysely_migration where name >= '0003'")
-  expect(old.prepare('select response from items').all()).toEqual([{ response: 'with' }])
-  old.close()
-  await expect(Store.open(path, { readonly: true })).rejects.toThrow(
-    'emend studio or emend import with this store brings it',
-  )
-  await using store = await Store.open(path)
-  expect((await store.items()).items[0]!.response).toBe('with\0out')
 })
