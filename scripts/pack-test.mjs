@@ -31,7 +31,7 @@ function run(what, command, args, cwd) {
 /** Opens the installed studio on the demo's replies, asks it for its page, and ends it. */
 async function askStudio() {
   const bin = join(app, 'node_modules', '.bin', 'emend')
-  const asked = [bin, 'studio', '--from', 'runs/demo', '--port', '0', '--json']
+  const asked = [bin, 'studio', '--from', 'runs/demo-1', '--port', '0', '--json']
   const studio = spawn(process.execPath, asked, { cwd: app, stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = () => studio.kill('SIGKILL')
   process.once('exit', kill)
@@ -58,7 +58,7 @@ run('installing the tarballs', 'npm', ['install', '--no-audit', '--no-fund', '--
 // A model and edits for the program, by the installed command: too little to learn from, enough to run on.
 const sizes = { demonstrations: 800, pairs: 48, held_out: 8, calibration: 32, test: 16, 'tokenizer.texts': 400 }
 const sets = Object.entries(sizes).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-const demo = ['demo', '--quick', '--arms', 'SFT', '--json', '--quiet', '--out', 'runs/demo', ...sets]
+const demo = ['demo', '--quick', '--arms', 'SFT', '--json', '--quiet', '--out', 'runs/demo-1', ...sets]
 const { arms } = JSON.parse(run('the demo', 'npx', ['--no-install', 'emend', ...demo], app))
 if (arms.length !== 1 || arms[0].name !== 'SFT') fail(`the demo gave ${JSON.stringify(arms)}; expected the arm SFT`)
 
