@@ -22,7 +22,7 @@ export interface Judged {
   readonly weighted: number
 }
 
-/** Samples a reply at temperature 1 to every prompt of `items` and judges it. */
+/** Samples a reply to every prompt of `items` and judges it. */
 export async function judgeReplies<Item extends { readonly prompt: string }, Kind extends string>(
   world: World<Item, Kind>,
   model: LanguageModel,

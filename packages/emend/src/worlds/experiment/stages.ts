@@ -52,6 +52,7 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
         seed,
         arm: arm.name,
         test: config.test,
+        replies: replySettings(config),
         ...(arm.kind === 'ppo' && {
           ppo: armPpo(config, arm),
           prompts: config.prompts,
@@ -77,7 +78,13 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
     {
       name: 'pairs',
       needs: ['sft'],
-      inputs: { seed, pairs: config.pairs, held_out: config.held_out, calibration: config.calibration },
+      inputs: {
+        seed,
+        pairs: config.pairs,
+        held_out: config.held_out,
+        calibration: config.calibration,
+        replies: replySettings(config),
+      },
       run: context => collectPairs(world, config, context),
     },
     // The order in which ready stages start: long ones first, so that the last ones end together.
@@ -98,6 +105,9 @@ export function experimentStages(world: World, config: ExperimentConfig, arms: r
 
 /** The PPO settings of an arm: the shared ones, and what the search chose for it. */
 export const armPpo = (config: ExperimentConfig, arm: Arm) => ({ ...config.ppo, ...config.arms[arm.name] })
+
+/** How every reply is sampled that people label, that calibrates a reward, or that the table judges: as PPO samples its own. */
+const replySettings = ({ ppo: { max_new_tokens, temperature } }: ExperimentConfig) => ({ max_new_tokens, temperature })
 
 const modelIn = (folder: string) => LanguageModel.load(join(folder, 'model'))
 
@@ -152,6 +162,7 @@ async function collectPairs(world: World, config: ExperimentConfig, context: Sta
   useThreads(context)
   const model = await modelIn(context.folderOf('sft'))
   const { seed } = config
+  const { max_new_tokens, temperature } = replySettings(config)
   const total = config.pairs + config.held_out
   const task = context.progress('samples', 2 * total + config.calibration, 'reply')
   let before = 0
@@ -160,8 +171,8 @@ async function collectPairs(world: World, config: ExperimentConfig, context: Sta
       stays.map(stay => stay.prompt),
       {
         seed: streamSeed(seed, stream),
-        maxNewTokens: config.ppo.max_new_tokens,
-        temperature: config.ppo.temperature,
+        maxNewTokens: max_new_tokens,
+        temperature,
         signal: context.signal,
         onProgress: ({ done }) => task.update(before + done),
       },
@@ -326,7 +337,7 @@ async function trainArm(world: World, arm: Arm, config: ExperimentConfig, contex
   }
   if (arm.kind === 'ppo') await trainPolicy(world, arm, config, context, base, model)
   if (arm.kind !== 'sft') await model.save(join(context.folder, 'model'))
-  const { max_new_tokens, temperature } = config.ppo
+  const { max_new_tokens, temperature } = replySettings(config)
   const judged = await judgeReplies(world, model, base.decoder, world.stays('test', config.seed, config.test), {
     seed: streamSeed(config.seed, Stream.evaluation),
     maxNewTokens: max_new_tokens,
