@@ -46,12 +46,14 @@ export class BulkWriter {
   write({ prompts, annotators, stretches }: BulkBatch): void {
     const open = this.#begin()
     try {
-      this.#writePrompts(prompts)
-      for (const row of annotators) this.#rows.annotator.run(row)
+      let written = 0
       for (const stretch of stretches) {
         open.entries += stretch.values.length / stretch.width
-        this.#writeEntries(stretch)
+        written += this.#writeEntries(stretch)
       }
+      // Where all entries are there, so is what they refer to.
+      if (written > 0) this.#writePrompts(prompts)
+      if (written > 0) for (const row of annotators) this.#rows.annotator.run(row)
     } catch (error) {
       this.rollback()
       throw error
@@ -104,22 +106,25 @@ export class BulkWriter {
     this.#writeRows(this.#rows.prompt, prompts, 2, ([id]) => find.get([id]) !== undefined)
   }
 
-  #writeEntries({ table, width, values }: Stretch): void {
+  #writeEntries({ table, width, values }: Stretch): number {
     const statements = this.#rows[table]
     const { find } = this.#byId[statements.table]
-    this.#writeRows(statements, values, width, ([id, line]) => {
+    return this.#writeRows(statements, values, width, ([id, line]) => {
       const there = find.get([id]) as { ours: 0 | 1; line: number | null } | undefined
       return there !== undefined && (there.ours === 0 || there.line === line)
     })
   }
 
-  /** Those that are there are passed over only where most are; elsewhere the end of the transaction tells, at less cost. */
+  /**
+   * Those that are there are passed over only where most are; elsewhere the end of the transaction tells, at less cost.
+   * @returns how many were written
+   */
   #writeRows(
     { one, several }: RowStatements,
     values: readonly Value[],
     width: number,
     known: (row: readonly Value[]) => boolean,
-  ): void {
+  ): number {
     const rows = values.length / width
     const row = (i: number) => values.slice(i * width, (i + 1) * width)
     const step = Math.max(1, Math.floor(rows / TOGETHER))
@@ -127,12 +132,14 @@ export class BulkWriter {
     let found = 0
     for (let i = 0; i < rows; i += step, looked++) if (known(row(i))) found++
     if (2 * found > looked) {
-      for (let i = 0; i < rows; i++) if (!known(row(i))) one.run(row(i))
-      return
+      let written = 0
+      for (let i = 0; i < rows; i++) if (!known(row(i))) written += one.run(row(i)).changes
+      return written
     }
     let i = 0
     for (; i + TOGETHER <= rows; i += TOGETHER) several.run(values.slice(i * width, (i + TOGETHER) * width))
     for (; i < rows; i++) one.run(row(i))
+    return rows
   }
 
   /** Puts the rows after `last` into the table of keys; rows of ids that were there go. @returns how many entries were new */
