@@ -177,12 +177,6 @@ napi_value read(const Call& c) {
 napi_value item_of(const Call& c) { return c.of(item(c.tensor(0, "item"))); }
 napi_value map(const Call& c) { return c.of(c.engine.handles.put(map_file(c.string(0)))); }
 
-napi_value same(const Call& c) {
-  const at::Tensor* a = c.engine.handles.find(c.number(0));
-  const at::Tensor* b = c.engine.handles.find(c.number(1));
-  return c.of(a && b && a->is_same(*b));
-}
-
 napi_value backward(const Call& c) {
   differentiate(c.engine);
   return nullptr;
@@ -317,7 +311,6 @@ void open_engine(napi_env env, napi_value exports) {
   export_function<read, 3>(env, exports, engine, "read");
   export_function<item_of, 1>(env, exports, engine, "item");
   export_function<map, 1>(env, exports, engine, "mapFile");
-  export_function<same, 2>(env, exports, engine, "same");
   export_function<backward, 0>(env, exports, engine, "differentiate");
   export_function<gradient, 2>(env, exports, engine, "gradient");
   export_function<assign_gradient, 2>(env, exports, engine, "setGradient");

@@ -27,7 +27,7 @@ namespace emend {
 constexpr int64_t kLanes = 16;  // numbers of the widest registers
 constexpr int64_t kBlock = 32;  // columns that are read together
 
-// e^x for x ≤ 0, to 2 units in the last place; 0 below -87 (Cephes' polynomial, written so that compilers make vectors of it).
+// e^x for x ≤ 0, to 2 units in the last place; below -87.3 what it is there, 1.2e-38 (Cephes' polynomial, written so that compilers make vectors of it).
 INLINED float exponential(float x) {
   x = std::max(x, -87.3f);
   const float magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to a whole number, which then stands in the low bits
@@ -151,7 +151,7 @@ void attend(const Decoding& all, const Group& group, float* scratch) {
   }
   std::copy_n(v, width, values + end * width);
 
-  // Whole blocks: some columns more on both sides, which get no weight.
+  // Whole blocks: some columns more on both sides, which are not read.
   const int64_t from = first / kBlock * kBlock, columns = (end / kBlock + 1) * kBlock - from;
   std::fill(scores, scores + heads * columns, 0.0f);
   blend(heads, columns, queries, width, keys + from, capacity, width, scores, columns);
@@ -197,7 +197,7 @@ inline at::Tensor decode_attention(const at::Tensor& q, const at::Tensor& k, con
                                    at::IntArrayRef starts, int64_t end, int64_t window, double scale, double soft_cap) {
   TORCH_CHECK(q.dim() == 2 && keys.dim() == 4, "decode_attention: expected q of 2 dimensions and keys of 4");
   const int64_t batch = q.size(0), kv_heads = keys.size(1), capacity = keys.size(2), width = keys.size(3);
-  TORCH_CHECK(width > 0 && kv_heads > 0 && q.size(1) > 0 && q.size(1) % (width * kv_heads) == 0,
+  TORCH_CHECK(width > 0 && kv_heads > 0 && q.size(1) > 0 && q.size(1) % width == 0 && q.size(1) / width % kv_heads == 0,
               "decode_attention: q: got ", q.sizes(), ", expected the width of a multiple of the ", kv_heads, " heads of keys ", width, " wide");
   const int64_t heads = q.size(1) / width / kv_heads;
   check_rows(q, "q", batch, q.size(1));

@@ -95,7 +95,8 @@ inline double item(const at::Tensor& t) {
   if (value.isComplex()) throw Misuse("item(): a complex number; use view_as_real()");
   if (value.isIntegral(true)) {
     const int64_t whole = value.to<int64_t>();
-    if (std::llabs(whole) > static_cast<int64_t>(kMaxSafe)) {
+    constexpr auto most = static_cast<int64_t>(kMaxSafe);
+    if (whole > most || whole < -most) {
       throw Misuse("item(): " + std::to_string(whole) + " is beyond JavaScript's safe integers; use data()");
     }
   }

@@ -193,6 +193,10 @@ describe('attention of one new token a row', () => {
       for (const [change, said] of [
         [{ q: fits.q.to('float64') }, /q: expected float32 \[2, 16\] on the CPU, got Double/],
         [{ q: torch.ones([2, 12]) }, /q: got \[2, 12\], expected the width of a multiple of the 2 heads/],
+        [
+          { keys: torch.zeros([0, 1, 1, 1]).expand([0, 2 ** 32, 32, 2 ** 32]) },
+          /q: got \[2, 16\], expected the width of a multiple of the 4294967296 heads/,
+        ],
         [{ k: torch.ones([1, 8]) }, /k: expected float32 \[2, 8\]/],
         [{ v: torch.ones([2, 8, 1]) }, /v: expected float32 \[2, 8\]/],
         [{ keys: torch.ones([2, 2, 32, 4]) }, /transpose of keys: expected contiguous/],

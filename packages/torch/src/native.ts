@@ -20,7 +20,6 @@ export interface Native {
   read(handle: number, dtype: number, into: ArrayBufferView): void
   item(handle: number): number
   mapFile(path: string): number
-  same(a: number, b: number): boolean
   differentiate(): void
   gradient(handle: number, known: number): number
   setGradient(handle: number, gradient: number): void

@@ -90,6 +90,7 @@ test('item() gives exact numbers or says why not', () => {
   expect(tensor(true).item()).toBe(1)
   expect(() => tensor([1, 2]).item()).toThrow('item(): a tensor of 2 elements has no single value')
   expect(() => tensor(new BigInt64Array([2n ** 60n])).item()).toThrow("beyond JavaScript's safe integers")
+  expect(() => tensor(new BigInt64Array([-(2n ** 63n)])).item()).toThrow("beyond JavaScript's safe integers")
   expect(() => tensor(new BigInt64Array([2n ** 33n])).ints()).toThrow('ints: element 0 is 8589934592, beyond 32 bits')
   expect(() => tensor([1]).ints()).toThrow('ints: the tensor is float32; expected an integer or bool tensor')
 })

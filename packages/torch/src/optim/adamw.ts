@@ -61,7 +61,7 @@ export class AdamW {
       if (!tensor.dtype.includes('float')) {
         throw new TypeError(`AdamW: ${name}: got ${tensor.dtype}, expected a floating-point dtype`)
       }
-      if (!isContiguous(tensor)) throw new TypeError(`AdamW: ${name}: got a strided view, expected a contiguous tensor`)
+      if (!tensor.is_contiguous()) throw new TypeError(`AdamW: ${name}: got a strided view, expected a contiguous tensor`)
     }
     this.lr = lr
     this.betas = betas
@@ -80,14 +80,22 @@ export class AdamW {
         for (const [name, weight] of this.#params) {
           const gradient = weight.grad
           if (!gradient) continue
-          checkLike(name, 'gradient', gradient, weight)
+          // Another handle may have changed what the weight is since the last step.
+          weight.forget()
+          if (!weight.is_contiguous())
+            throw new TypeError(`AdamW: ${name}: became a strided view, expected a contiguous tensor`)
+          // The kernel walks memory from the first element on, whatever the strides say.
+          const dense = gradient.contiguous()
+          dense.forget()
+          checkLike(name, 'gradient', dense, weight)
           const { mean, square, step } = this.#momentsOf(name, weight)
+          checkLike(name, 'exp_avg', mean, weight)
+          checkLike(name, 'exp_avg_sq', square, weight)
           const key = `${weight.device} ${weight.dtype}`
           let group = groups.get(key)
           if (!group) groups.set(key, (group = { weights: [], gradients: [], means: [], squares: [], steps: [] }))
           group.weights.push(weight)
-          // The kernel walks memory from the first element on, whatever the strides say.
-          group.gradients.push(gradient.contiguous())
+          group.gradients.push(dense)
           group.means.push(mean)
           group.squares.push(square)
           group.steps.push(step)
@@ -212,20 +220,6 @@ function checkLike(name: string, what: string, got: Tensor, weight: Tensor): voi
   throw new TypeError(
     `AdamW: ${name}: ${what}: got ${got.dtype} [${got.shape}] on ${got.device}, ` +
       `expected ${weight.dtype} [${weight.shape}] on ${weight.device}`,
-  )
-}
-
-/** A view as one row exists only of a tensor whose elements follow each other. */
-function isContiguous(tensor: Tensor): boolean {
-  return scope(() =>
-    noGrad(() => {
-      try {
-        tensor.view([-1])
-        return true
-      } catch {
-        return tensor.numel === 0
-      }
-    }),
   )
 }
 

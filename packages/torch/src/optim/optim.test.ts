@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { AdamW, clipGradNorm, devices, memory, type Tensor, tensor, torch } from '../index.js'
+import { AdamW, clipGradNorm, devices, memory, nn, noGrad, type Tensor, tensor, torch } from '../index.js'
 
 // Made by goldens/adamw.py with PyTorch's own AdamW (its plain loop) and clip_grad_norm_.
 type Values = Record<string, number[] | null>
@@ -127,6 +127,26 @@ describe.each(devices())('on %s', device => {
     expect(() => new AdamW(new Map([['across', across]]), { lr: 1 })).toThrow(
       'AdamW: across: got a strided view, expected a contiguous tensor',
     )
+    const every = torch.zeros([6], { device }).as_strided([3], [2]).requires_grad_(true)
+    expect(() => new AdamW(new Map([['every second', every]]), { lr: 1 })).toThrow('AdamW: every second: got a strided')
+  })
+
+  it('AdamW looks again at what became of a weight, by whatever handle', () => {
+    const make = () => {
+      const weight = nn.parameter(torch.zeros([4], { device }))
+      const optimizer = new AdamW(new Map([['weight', weight]]), { lr: 1 })
+      weight.grad = torch.ones([4], { device })
+      optimizer.step()
+      return { weight, optimizer }
+    }
+    const strided = make()
+    noGrad(() => strided.weight.as_strided_([1000], [0]))
+    strided.weight.grad = torch.ones([1000], { device })
+    expect(() => strided.optimizer.step()).toThrow('AdamW: weight: became a strided view, expected a contiguous tensor')
+    const shorter = make()
+    noGrad(() => shorter.weight.as_strided_([2], [1]))
+    shorter.weight.grad = torch.ones([2], { device })
+    expect(() => shorter.optimizer.step()).toThrow('AdamW: weight: exp_avg: got float32 [4] on')
   })
 
   it('AdamW leaves no tensors behind', () => {
