@@ -76,7 +76,7 @@ export class GenerationEngine {
       if (!Number.isSafeInteger(value) || value < 1)
         throw new EmendError(`${name}: got ${value}, expected a whole number from 1`)
     }
-    this.#cache = new RowCache(config, { device, dtype })
+    this.#cache = new RowCache(config, { device, dtype, maxTokens: this.maxTokens })
     const packs = (options.packed ?? worthPacking(model)) && this.maxRows > 1 && PackedWeights.serve(model)
     this.#packed = packs ? new PackedWeights() : null
   }
@@ -299,6 +299,7 @@ function worthPacking(model: Decoder): boolean {
 function affordable({ config, dtype, device }: Decoder): number {
   if (device !== 'cpu') return Number.MAX_SAFE_INTEGER
   const { limit, bytes } = memory()
-  const perToken = 2 * config.layers * config.kvHeads * config.headDim * (dtype === 'float32' ? 4 : 2)
+  const perToken =
+    2 * config.layers * config.kvHeads * config.headDim * (dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2)
   return Math.max(1, Math.floor((limit - bytes) / 2 / perToken))
 }

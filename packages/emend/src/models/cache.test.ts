@@ -1,4 +1,4 @@
-import { devices, memory, noGrad, scope, type Tensor, tensor } from '@emend/torch'
+import { devices, memory, noGrad, scope, type Tensor, tensor, torch } from '@emend/torch'
 import { describe, expect, it } from 'vitest'
 import { RowCache } from './cache.js'
 
@@ -103,6 +103,35 @@ describe.each(devices())('the cache of keys and values on %s', device => {
       expect([cache.starts.length, cache.span]).toEqual([0, 0])
       join(cache, [[51, 52]])
       expect(step(cache, [53])).toEqual([[51, 52, 53]])
+      cache.dispose()
+    }))
+
+  it('holds no more columns than it may, and while they move one buffer twice', () =>
+    within(() => {
+      const wide = { layers: 4, kvHeads: 1, headDim: 8 }
+      const cache = new RowCache(wide, { device, dtype: 'float32', maxTokens: 6144 })
+      const bytes = (tokens: number) => 2 * wide.layers * wide.headDim * 4 * tokens
+      const before = memory()
+      const add = (rows: number, prompt: number, ahead: number) => {
+        const { append } = cache.add(new Array(rows).fill(prompt), [...new Array(rows).keys()], ahead)
+        scope(() => {
+          const k = torch.zeros([rows, 1, prompt, 8], { device })
+          for (let layer = 0; layer < wide.layers; layer++) append(layer, k, k)
+        })
+      }
+      // Twelve rows of 100 and 412 more: eight, and four when those are in their middle.
+      add(8, 100, 412)
+      let most = 0
+      for (let t = 0; t < 412; t++) {
+        if (t === 200) add(4, 100, 412)
+        cache.reserve(412 - t)
+        cache.end++
+        if (device === 'cpu') most = Math.max(most, memory().bytes - before.bytes)
+      }
+      // Columns are multiples of 32.
+      expect(most).toBeLessThan(1.1 * bytes(6144))
+      // Two buffers a layer, and the handles of an index of a prompt in each `add`.
+      expect(memory().tensors - before.tensors).toBe(2 * wide.layers + 2)
       cache.dispose()
     }))
 

@@ -33,6 +33,9 @@ export interface NewToken {
 /** Buffers grow by at least so many columns at a time, where so many will be used. */
 const STEP = 256
 
+/** At least and at most. */
+type Range = readonly [least: number, wished: number]
+
 /** Numbers of columns are multiples of it, as `decodeAttention` wants them. */
 const BLOCK = 32
 
@@ -56,7 +59,12 @@ export class RowCache implements KeyValueCache {
 
   constructor(
     readonly config: Pick<DecoderConfig, 'layers' | 'kvHeads' | 'headDim'>,
-    readonly options: { readonly device: Device; readonly dtype: DType },
+    readonly options: {
+      readonly device: Device
+      readonly dtype: DType
+      /** rows times columns are no more, but for what the rows must have; default no limit */
+      readonly maxTokens?: number
+    },
   ) {
     if (options.device === 'cpu' && options.dtype === 'float32') {
       this.attend = (layer, token) => {
@@ -82,7 +90,9 @@ export class RowCache implements KeyValueCache {
    */
   reserve(ahead: number): void {
     if (this.end < this.#columns) return
-    this.#move(this.#rows, this.span + Math.min(Math.max(ahead, 1), Math.max(this.span, STEP)), 0)
+    const { span } = this
+    const wished = span + Math.min(Math.max(ahead, 1), Math.max(span, STEP))
+    this.#move([this.starts.length, this.#rows], [span + 1, wished], 0)
   }
 
   append(layer: number, k: Tensor, v: Tensor): [Tensor, Tensor] {
@@ -112,8 +122,9 @@ export class RowCache implements KeyValueCache {
     if (rows > this.#rows || longest > this.end) {
       const { span } = this
       const at = Math.max(0, longest - span)
-      const columns = at + span + Math.min(ahead, Math.max(at + span, STEP))
-      this.#move(rows > this.#rows ? Math.max(rows, before === 0 ? 0 : 2 * this.#rows) : this.#rows, columns, at)
+      const used = at + span
+      const wished = rows <= this.#rows ? this.#rows : before === 0 ? rows : 2 * this.#rows
+      this.#move([rows, wished], [used + 1, used + Math.min(ahead, Math.max(used, STEP))], at)
     }
     // Token `from` of its prompt for each row and column before `end`; left of the prompt anything: it is never read.
     const from = new Int32Array(prompts.length * longest)
@@ -174,8 +185,15 @@ export class RowCache implements KeyValueCache {
     this.#rows = this.#columns = 0
   }
 
-  /** New buffers of the given size, with what is read from column `at` on. One buffer at a time, so that memory holds one twice. */
-  #move(rows: number, least: number, at: number): void {
+  /**
+   * New buffers, with what is read from column `at` on. One buffer at a time, so that memory holds one twice.
+   * @param rows how many there must be, and how many there may be within `maxTokens`
+   * @param columns likewise
+   */
+  #move([leastRows, wishedRows]: Range, [leastColumns, wishedColumns]: Range, at: number): void {
+    const { device, dtype, maxTokens = Infinity } = this.options
+    const rows = Math.max(leastRows, Math.min(wishedRows, Math.floor(maxTokens / leastColumns)))
+    const least = Math.max(leastColumns, Math.min(wishedColumns, Math.floor(maxTokens / rows)))
     const columns = Math.ceil(least / BLOCK) * BLOCK
     const { layers, kvHeads, headDim } = this.config
     const { first, span } = this
@@ -184,13 +202,16 @@ export class RowCache implements KeyValueCache {
       const buffer = make()
       if (old && live > 0) {
         const region = (x: Tensor, column: number) => x.narrow(0, 0, live).narrow(2, column, span)
-        region(buffer, at).copy_(region(old, first))
+        // Views that outlived this would hold the memory of what is disposed of below.
+        scope(() => {
+          region(buffer, at).copy_(region(old, first))
+        })
       }
       old?.dispose()
       return buffer
     }
     // Zeros, since what is masked must still be a number.
-    const zeros = (a: number, b: number) => torch.zeros([rows, kvHeads, a, b], this.options)
+    const zeros = (a: number, b: number) => torch.zeros([rows, kvHeads, a, b], { device, dtype })
     for (let layer = 0; layer < layers; layer++) {
       // The kernel reads keys whose columns are neighbours.
       this.#keys[layer] = moved(this.#keys[layer], () =>
