@@ -8,8 +8,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +24,19 @@ interface Manifest {
 }
 
 const NAME = /^step-(\d{8})$/
-const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
+
+/** Piece by piece: Node reads no file of 2 GiB or more at once. */
+function sha256Of(path: string): string {
+  const hash = createHash('sha256')
+  const piece = Buffer.alloc(1 << 20)
+  const file = openSync(path, 'r')
+  try {
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) hash.update(piece.subarray(0, read))
+  } finally {
+    closeSync(file)
+  }
+  return hash.digest('hex')
+}
 
 /** Makes what was written in `path` (a file or a folder) survive a power cut. */
 function sync(path: string): void {
@@ -64,8 +78,8 @@ export class Checkpoints {
     sync(join(aside, 'state.json'))
     const files: Record<string, { bytes: number; sha256: string }> = {}
     for (const file of readdirSync(aside).sort()) {
-      const data = readFileSync(join(aside, file))
-      files[file] = { bytes: data.length, sha256: sha256(data) }
+      const path = join(aside, file)
+      files[file] = { bytes: statSync(path).size, sha256: sha256Of(path) }
     }
     writeFileSync(join(aside, 'manifest.json'), JSON.stringify({ step, files } satisfies Manifest, null, 1))
     sync(join(aside, 'manifest.json'))
@@ -131,8 +145,8 @@ function validManifest(folder: string): Manifest | undefined {
   try {
     const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest
     const whole = Object.entries(manifest.files).every(([file, { bytes, sha256: promised }]) => {
-      const data = readFileSync(join(folder, file))
-      return data.length === bytes && sha256(data) === promised
+      const path = join(folder, file)
+      return statSync(path).size === bytes && sha256Of(path) === promised
     })
     return whole ? manifest : undefined
   } catch {
