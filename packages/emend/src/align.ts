@@ -14,9 +14,9 @@ import type { LanguageModel } from './language-model.js'
 import {
   adaptedScalar,
   adaptedValue,
-  type Decoder,
+  freeOwn,
   mergeAdapter,
-  ScalarModel,
+  type ScalarModel,
   scalarFrom,
   valueFrom,
 } from './models/index.js'
@@ -55,17 +55,6 @@ function endOf(model: LanguageModel): number {
   if (eos === undefined)
     throw new EmendError('the model has no end-of-text token (eos_token_id), so no response could ever end')
   return eos
-}
-
-/** Frees what a model does not share with another: all of it, or an adapter and a head. */
-function freeOwn(model: Decoder | ScalarModel): void {
-  const { adapter } = model.model
-  if (!adapter) {
-    model.dispose()
-    return
-  }
-  adapter.dispose()
-  if (model instanceof ScalarModel) model.score.dispose()
 }
 
 /** Pairs of ids from edits, or the pairs themselves. */

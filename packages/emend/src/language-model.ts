@@ -33,6 +33,7 @@ import {
   type Decoder,
   type DecoderShape,
   decoderConfig,
+  freeOwn,
   type LoraConfig,
   mergeAdapter,
 } from './models/index.js'
@@ -89,18 +90,30 @@ export class LanguageModel {
     if (isAdapter(source)) {
       const found = baseOfAdapter(source, share)
       const base = typeof found === 'string' ? await LanguageModel.load(found, place) : found
-      const adapted = new LanguageModel(loadAdapter(source, base.decoder), base.tokenizer, base.source)
-      refuseNonFinite(adapted.decoder.trainable(), path)
-      return adapted
+      let decoder: Decoder | undefined
+      try {
+        decoder = loadAdapter(source, base.decoder)
+        refuseNonFinite(decoder.trainable(), path)
+        return new LanguageModel(decoder, base.tokenizer, base.source)
+      } catch (error) {
+        if (decoder) freeOwn(decoder)
+        if (typeof found === 'string') base.decoder.dispose()
+        throw error
+      }
     }
     const gguf = isGguf(source)
     const { model, tokenizer } = gguf
       ? await loadGguf(source, place)
       : { ...(await loadModel(source, place)), tokenizer: undefined }
-    refuseNonFinite(model.parameters(), path)
-    const loaded = new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
-    loaded.base = resolve(source)
-    return loaded
+    try {
+      refuseNonFinite(model.parameters(), path)
+      const loaded = new LanguageModel(model, tokenizer ?? (await Tokenizer.load(source)), gguf ? undefined : source)
+      loaded.base = resolve(source)
+      return loaded
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
   }
 
   /** A new model with random weights for a tokenizer whose end-of-text token is `eos`. */

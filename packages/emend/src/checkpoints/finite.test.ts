@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { noGrad, tensor } from '@emend/torch'
+import { memory, noGrad, tensor } from '@emend/torch'
 import { expect, it } from 'vitest'
 import { LanguageModel } from '../language-model.js'
 import { trainTokenizer } from '../text/index.js'
@@ -36,7 +36,9 @@ it('a model with such a weight is refused when it is loaded', async () => {
     const model = LanguageModel.create(await trainTokenizer(['x'], { vocabSize: 258 }), shape, 1)
     noGrad(() => model.decoder.parameters().get('model.norm.weight')!.fill_(Number.NaN))
     await model.save(folder)
+    const before = memory().tensors
     await expect(LanguageModel.load(folder)).rejects.toThrow(`${folder}: model.norm.weight: holds NaN`)
+    expect(memory().tensors).toBe(before)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { noGrad, readSafetensors, scope, type Tensor, writeSafetensors } from '@emend/torch'
+import { memory, noGrad, readSafetensors, scope, type Tensor, writeSafetensors } from '@emend/torch'
 import { afterAll, describe, expect, it } from 'vitest'
 import { adaptedDecoder, mergeAdapter } from '../models/index.js'
 import { loadModel } from './hugging-face.js'
@@ -119,7 +119,9 @@ describe('files', () => {
     const path = join(folder, 'adapter_config.json')
     writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...change }))
     const base = await baseOf('tied')
+    const before = memory().tensors
     expect(() => loadAdapter(folder, base)).toThrow(message)
+    expect(memory().tensors).toBe(before)
   })
 
   it('refuses to save a model without an adapter, and tensors that are not there', async () => {

@@ -12,6 +12,7 @@ import {
   type Decoder,
   type DecoderConfig,
   FAMILIES,
+  freeOwn,
   type LoraConfig,
   ScalarModel,
 } from '../models/index.js'
@@ -202,6 +203,9 @@ function load<M extends Decoder | ScalarModel>(
     const ours = new Map([...tensors].map(([name, tensor]) => [oursOf(name), tensor] as const))
     model.loadStateDict(ours, { strict: false })
     return model
+  } catch (error) {
+    freeOwn(model)
+    throw error
   } finally {
     for (const tensor of tensors.values()) tensor.dispose()
   }

@@ -34,6 +34,17 @@ export function adaptedScalar(base: Decoder | ScalarModel, config: LoraConfig, k
   return scalar
 }
 
+/** Frees what a model does not share with another: all of it, or an adapter and a head. */
+export function freeOwn(model: Decoder | ScalarModel): void {
+  const { adapter } = model.model
+  if (!adapter) {
+    model.dispose()
+    return
+  }
+  adapter.dispose()
+  if (model instanceof ScalarModel) model.score.dispose()
+}
+
 /** @throws EmendError: an adapter changes weights, not another adapter */
 function refuseTwo(base: Decoder | ScalarModel): void {
   if (base.model.adapter) throw new EmendError('lora: the model reads through an adapter already: merge that one first')

@@ -1,6 +1,6 @@
 /** Decoders of several families, scalar heads, and what they say about response tokens. */
 
-export { adaptedDecoder, adaptedScalar, adaptedValue, mergeAdapter } from './adapted.js'
+export { adaptedDecoder, adaptedScalar, adaptedValue, freeOwn, mergeAdapter } from './adapted.js'
 export { lengthBatches, mapInBatches } from './bucket.js'
 export { type KeyValueCache, RowCache } from './cache.js'
 export { type DecoderConfig, type DecoderShape, decoderConfig } from './config.js'

@@ -18,7 +18,9 @@ import {
 import { EmendError } from '../errors.js'
 import {
   architectureOf,
+  type Decoder,
   familyOf,
+  freeOwn,
   mapInBatches,
   responseRows,
   rewardsAt,
@@ -99,16 +101,23 @@ export class RewardModel {
     refuseUnknown('RewardModel.load', options, { device: true, dtype: true, share: true })
     const { share, ...o } = options
     const saved = readSaved(folder)
-    const model = isAdapter(folder)
-      ? loadScalarAdapter(folder, await decoderOf(baseOfAdapter(folder, share), o))
-      : (await loadScalarModel(folder, o)).model
-    refuseNonFinite(model.parameters(), folder)
-    return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)
+    const base = isAdapter(folder) ? baseOfAdapter(folder, share) : undefined
+    const own = typeof base === 'string' ? await loadBase(base, o) : undefined
+    const trunk = own ?? (typeof base === 'object' ? base.decoder : undefined)
+    let model: ScalarModel | undefined
+    try {
+      model = trunk ? loadScalarAdapter(folder, trunk) : (await loadScalarModel(folder, o)).model
+      refuseNonFinite(model.parameters(), folder)
+      return new RewardModel(model, saved.kind, saved.tokenizer, saved.calibrations)
+    } catch (error) {
+      if (model) freeOwn(model)
+      own?.dispose()
+      throw error
+    }
   }
 }
 
-async function decoderOf(base: AdapterBase | string, o: { device?: Device; dtype?: DType }) {
-  if (typeof base !== 'string') return base.decoder
+async function loadBase(base: string, o: { device?: Device; dtype?: DType }): Promise<Decoder> {
   return isGguf(base) ? loadGgufWeights(openGguf(base), o) : (await loadModel(base, o)).model
 }
 
