@@ -10,7 +10,9 @@ export function startPeer(script, needs) {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const child = spawn(process.env.PYTHON ?? 'python3', [path], { stdio: ['pipe', 'pipe', 'inherit'] })
   const waiting = []
+  let ended
   const fail = why => {
+    ended ??= why
     for (const { reject } of waiting.splice(0)) reject(new Error(why))
   }
   createInterface({ input: child.stdout }).on('line', line => waiting.shift()?.resolve(JSON.parse(line)))
@@ -20,6 +22,7 @@ export function startPeer(script, needs) {
   return {
     ask: request =>
       new Promise((resolve, reject) => {
+        if (ended) return reject(new Error(ended))
         waiting.push({ resolve, reject })
         child.stdin.write(`${JSON.stringify(request)}\n`)
       }),

@@ -44,6 +44,8 @@ export async function connect(options: HubOptions) {
   }
   return {
     url: hubUrl,
+    /** whether it is given one */
+    token: Boolean(token),
     commitOf: (name: string, revision: string) =>
       said(`${name} (revision ${revision})`, async () => {
         const { sha } = await modelInfo({ ...common, name, revision, additionalFields: ['sha'] })

@@ -37,6 +37,8 @@ let trouble: {
   cutAfter?: number
   cuts?: number
   need?: string
+  /** only the files themselves need it */
+  gated?: boolean
   files?: Record<string, Buffer>
   garbled?: boolean
   odd?: object
@@ -54,7 +56,8 @@ beforeEach(async () => {
     tokens.add(request.headers.authorization)
     const json = (status: number, value: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
-    if (trouble.need && request.headers.authorization !== `Bearer ${trouble.need}`)
+    const open = trouble.gated && url.startsWith('/api/')
+    if (trouble.need && !open && request.headers.authorization !== `Bearer ${trouble.need}`)
       return json(401, { error: 'Invalid username or password.' })
     const files = trouble.files ?? FILES
     const info = /^\/api\/models\/org\/tiny\/revision\/(.*)$/.exec(url)
@@ -195,6 +198,13 @@ describe('pull', () => {
       'org/tiny',
       {},
       /^org\/tiny \(revision main\): http.* says 401: .* HF_TOKEN$/,
+    ],
+    [
+      'a gated model that anybody may list',
+      () => (trouble = { need: 'x', gated: true }),
+      'org/tiny',
+      {},
+      /^org\/tiny: \S+: http.* says 401: .* HF_TOKEN$/,
     ],
     ['a wrong token', () => (trouble = { need: 'x' }), 'org/tiny', { token: 'y' }, /refuses the token \(401\)/],
     [

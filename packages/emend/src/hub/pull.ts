@@ -174,7 +174,7 @@ async function fetchBlob(hub: Hub, { repository, commit, file, folder, report, o
     try {
       await append(part, await hub.stream(repository, commit, file.path, from), from, file.size, report, options.signal)
     } catch (error) {
-      const cause = hubError(error, `${repository}: ${file.path}`, hub.url, true, options.signal)
+      const cause = hubError(error, `${repository}: ${file.path}`, hub.url, hub.token, options.signal)
       tries = sizeOf(part) > from ? 1 : tries + 1
       if (!isCut(error) || tries >= TRIES) throw cause
       await sleep(

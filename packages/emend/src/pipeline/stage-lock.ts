@@ -1,6 +1,6 @@
 /** One process at a time in a stage's folder, also when the one before was orphaned and is still saving. */
 
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmendError } from '../errors.js'
@@ -23,7 +23,7 @@ export async function lockStage(folder: string, waitMs = 60_000): Promise<() => 
     }
     const holder = readHolder(path)
     if (holder && !isAlive(holder.pid, holder.start)) {
-      rmSync(path, { force: true })
+      removeLock(path, holder)
     } else if (Date.now() - start > waitMs) {
       throw new EmendError(`${folder} is in use by process ${holder?.pid ?? 'unknown'}; wait for it or end it`)
     } else {
@@ -32,7 +32,30 @@ export async function lockStage(folder: string, waitMs = 60_000): Promise<() => 
   }
 }
 
-function readHolder(path: string): { pid: number; start: string } | undefined {
+/** Removes the lock of a holder who is gone; not one that somebody else, who saw the same, has taken meanwhile. */
+function removeLock(path: string, gone: Holder): void {
+  const aside = `${path}.${process.pid}`
+  try {
+    renameSync(path, aside)
+  } catch {
+    return
+  }
+  const taken = readHolder(aside)
+  const theirs = taken?.pid !== gone.pid || taken.start !== gone.start
+  try {
+    if (theirs) linkSync(aside, path)
+  } catch {
+    // A third one was quicker still.
+  }
+  rmSync(aside, { force: true })
+}
+
+interface Holder {
+  readonly pid: number
+  readonly start: string
+}
+
+function readHolder(path: string): Holder | undefined {
   try {
     const [, pid, start] = /^(\d+) (\S*)\n/.exec(readFileSync(path, 'utf8')) ?? []
     // Between its making and its first line a lock is empty: whoever made it is alive.
