@@ -73,9 +73,14 @@ export class Desk {
       deciding: false,
       lost: false,
     }
-    setInterval(() => void this.#renew(), (studio.leaseSeconds * 1000) / 4)
+    setInterval(
+      () => {
+        if (!this.#state.lost) void this.#renew()
+      },
+      (studio.leaseSeconds * 1000) / 4,
+    )
     setInterval(() => {
-      if (this.#state.item === null) void this.#take()
+      if (this.#state.item === null) this.#pump()
     }, LOOK_AGAIN)
     addEventListener('online', () => this.#pump())
     for (const kind of ['keydown', 'pointerdown', 'wheel']) {
@@ -133,11 +138,8 @@ export class Desk {
     this.#text = text
     this.#keep(false)
     this.#unsaved = true
-    if (this.#state.sync !== 'offline') {
-      if (this.#state.sync !== 'saving') this.#set({ sync: 'saving' })
-      clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#pump(), DEBOUNCE)
-    }
+    if (this.#state.sync === 'saved') this.#set({ sync: 'saving' })
+    this.#pumpIn(DEBOUNCE)
   }
 
   /** Adds or takes away a tag. */
@@ -245,9 +247,14 @@ export class Desk {
   }
 
   async #renew(): Promise<void> {
-    const { item, lost, deciding } = this.#state
-    if (!item || lost || deciding) return
-    await post('/api/renew', { ...this.#who(), item: item.id }).catch((error: unknown) => this.#failed(error))
+    const { item, deciding } = this.#state
+    if (!item || deciding) return
+    try {
+      await post('/api/renew', { ...this.#who(), item: item.id })
+      if (this.#state.sync === 'offline' && !this.#unsaved) this.#set({ sync: 'saved' })
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   #active(): void {
@@ -278,12 +285,21 @@ export class Desk {
 
   // ── sending: one thing after another
 
+  /** Does what is left to do: after a connection that failed, at the least finds out that it is back. */
   #pump(): void {
     clearTimeout(this.#timer)
     this.#pumping = this.#pumping.then(async () => {
+      const { item, deciding, sync } = this.#state
       if (this.#waiting) await this.#send()
+      else if (!item || deciding) await this.#take()
       else if (this.#unsaved) await this.#saveDraft().catch((error: unknown) => this.#failed(error))
+      else if (sync === 'offline') await this.#renew()
     })
+  }
+
+  #pumpIn(milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#pump(), milliseconds)
   }
 
   async #saveDraft(): Promise<void> {
@@ -325,24 +341,16 @@ export class Desk {
   #failed(error: unknown): void {
     if (error instanceof Offline) {
       this.#set({ sync: 'offline' })
-      clearTimeout(this.#timer)
-      this.#timer = setTimeout(() => this.#pump(), RETRY)
+      this.#pumpIn(RETRY)
     } else if (error instanceof Refused && error.code === 'not_yours') {
       this.#set({ lost: true, sync: 'saved' })
     } else if (error instanceof Refused) this.#set({ notice: error.message })
     else throw error
   }
 
-  /** Work that has no meaning without a connection: said so, and tried again where nothing is in hand. */
+  /** Work that has no meaning without a connection: said so. */
   async #online(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (error) {
-      if (error instanceof Offline && !this.#state.item) {
-        this.#set({ sync: 'offline' })
-        setTimeout(() => void this.#take(), RETRY)
-      } else this.#failed(error)
-    }
+    await work().catch((error: unknown) => this.#failed(error))
   }
 }
 
