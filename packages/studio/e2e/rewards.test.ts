@@ -64,6 +64,16 @@ describe.skipIf(!browserPath)('rewards and training', () => {
       expect(shown[i]!.rewards).toEqual(tokens.map(({ reward }) => reward))
       expect(shown[i]!.total).toBe(total)
     }
+    await page.keyboard.press('Alt+r')
+  })
+
+  it('only the end is called so: of a character in several tokens the first ones say that there is more', async () => {
+    await page.keyboard.press('End')
+    await page.keyboard.type(' 🙂')
+    await page.waitForSelector('.heat:last-child .token:has-text("🙂")')
+    const pieces = await page.locator('.heat:last-child .token').allTextContents()
+    expect(pieces.slice(-6)).toEqual([' ', '…', '…', '…', '🙂', 'end'])
+    expect(await page.locator('.heat:last-child td.text').allTextContents()).toEqual(pieces)
     await page.keyboard.press('Alt+h')
     await page.keyboard.press('Alt+r')
   })

@@ -53,14 +53,14 @@ function Tokens({ tokens, full }: Heat) {
   return (
     <>
       <div class="text tokens" dir="auto">
-        {tokens.map(({ text, reward }) => (
+        {tokens.map(token => (
           <span
-            class={reward < 0 ? 'token low' : 'token'}
-            style={{ '--heat': Math.min(1, Math.abs(reward) / full).toFixed(3) }}
-            data-reward={reward}
-            title={reward.toFixed(4)}
+            class={token.reward < 0 ? 'token low' : 'token'}
+            style={{ '--heat': Math.min(1, Math.abs(token.reward) / full).toFixed(3) }}
+            data-reward={token.reward}
+            title={token.reward.toFixed(4)}
           >
-            {text === '' ? <span class="mark">end</span> : <Marked text={text} />}
+            <Piece {...token} />
           </span>
         ))}
       </div>
@@ -74,10 +74,12 @@ function Tokens({ tokens, full }: Heat) {
             </tr>
           </thead>
           <tbody>
-            {tokens.map(({ text, reward }) => (
+            {tokens.map(token => (
               <tr>
-                <td class="text">{text === '' ? 'end' : <Marked text={text} />}</td>
-                <td>{reward.toFixed(4)}</td>
+                <td class="text">
+                  <Piece {...token} />
+                </td>
+                <td>{token.reward.toFixed(4)}</td>
               </tr>
             ))}
           </tbody>
@@ -85,4 +87,10 @@ function Tokens({ tokens, full }: Heat) {
       </details>
     </>
   )
+}
+
+/** What a token stands for. A character of several tokens is shown by its last one. */
+function Piece({ text, start, end }: Heat['tokens'][number]) {
+  if (text !== '') return <Marked text={text} />
+  return <span class="mark">{start === end ? 'end' : '…'}</span>
 }
