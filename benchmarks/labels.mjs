@@ -3,8 +3,8 @@
 // "end to end": a JSON Lines file of {draft, final} in, a line of operations and labelled tokens out for each, the tokenizer
 // loaded before. "diff": the operations alone, the texts in memory. difflib compares words (the same kind of words as ours) without
 // its junk heuristic; on a sample also characters. Edited characters: deleted and inserted, of all pairs together.
-// Pairs are generated: replies of 5 to 120 words of an English-like vocabulary, edited in one to eight places; or IteraTeR's, where
-// the data is (EMEND_DATA). The tokenizer is GPT-2's where the data is, else one trained on the pairs.
+// Pairs are generated: replies of 5 to 120 words of an English-like vocabulary, edited in one to eight places; or IteraTeR's,
+// over and over, where the data is (EMEND_DATA). The tokenizer is GPT-2's where the data is, else one trained on the pairs.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,16 +78,18 @@ function generated(count) {
   })
 }
 
-function iterater() {
+/** As many as asked for, again and again those that there are. */
+function iterater(count) {
   const splits = ['train', 'dev', 'test'].map(split => testData('iterater-human', `${split}.jsonl`))
   if (splits.includes(undefined)) return undefined
-  return splits.flatMap(path =>
+  const pairs = splits.flatMap(path =>
     readFileSync(path, 'utf8')
       .trimEnd()
       .split('\n')
       .map(line => JSON.parse(line))
       .map(({ before_sent, after_sent }) => ({ draft: before_sent.toWellFormed(), final: after_sent.toWellFormed() })),
   )
+  return Array.from({ length: count }, (_, i) => pairs[i % pairs.length])
 }
 
 async function timed(work) {
@@ -111,7 +113,7 @@ const row = cells =>
       .trimEnd(),
   )
 for (const set of options.set.split(',')) {
-  const pairs = set === 'iterater' ? iterater() : generated(Number(options.pairs))
+  const pairs = (set === 'iterater' ? iterater : generated)(Number(options.pairs))
   if (!pairs) continue
   const file = join(folder, `${set}.jsonl`)
   writeFileSync(file, pairs.map(pair => `${JSON.stringify(pair)}\n`).join(''))

@@ -66,15 +66,7 @@ export function withEos(text: TokenizedText, eos: number): TokenizedText {
  * @throws RangeError where the operations do not fit the texts
  */
 export function labelTokens(ops: readonly EditOp[], draft: TokenizedText, final: TokenizedText): TokenLabels {
-  checkOps(ops, draft.text.length, final.text.length)
-  const changedDraft = changedTokens(
-    draft.cover,
-    ops.map(op => op.draft),
-  )
-  const changedFinal = changedTokens(
-    final.cover,
-    ops.map(op => op.final),
-  )
+  const { draft: changedDraft, final: changedFinal, editRatio } = labelChanges(ops, draft, final)
   const [pairDraft, pairFinal] = pairTokens(ops, draft, final, changedDraft, changedFinal)
   const gapDraft = gaps(
     draft.cover,
@@ -84,22 +76,41 @@ export function labelTokens(ops: readonly EditOp[], draft: TokenizedText, final:
     final.cover,
     ops.filter(op => op.op === 'delete').map(op => op.final[0]),
   )
-  const total = draft.ids.length + final.ids.length
-  const changed = count(changedDraft) + count(changedFinal)
   return {
     draft: { changed: changedDraft, pair: pairDraft, gap: gapDraft, firstChange: firstChange(pairDraft) },
     final: { changed: changedFinal, pair: pairFinal, gap: gapFinal, firstChange: firstChange(pairFinal) },
-    editRatio: total === 0 ? 0 : changed / total,
+    editRatio,
   }
 }
 
-/** [N] 1 where a token's cover shares a character with one of the ordered ranges. */
-function changedTokens(cover: readonly Range[], ranges: readonly Range[]): Uint8Array {
-  const touched = ranges.filter(([start, end]) => end > start)
-  return Uint8Array.from(cover, ([start, end]) => {
-    const next = touched[firstIndex(touched.length, k => touched[k]![1] > start)]
-    return next !== undefined && next[0] < end ? 1 : 0
-  })
+/**
+ * Which tokens of both sides an edit changes, as {@link labelTokens} says, and no more of it.
+ *
+ * @throws RangeError where the operations do not fit the texts
+ */
+export function labelChanges(
+  ops: readonly EditOp[],
+  draft: TokenizedText,
+  final: TokenizedText,
+): { draft: Uint8Array; final: Uint8Array; editRatio: number } {
+  checkOps(ops, draft.text.length, final.text.length)
+  const [a, b] = [changedTokens(draft.cover, ops, 'draft'), changedTokens(final.cover, ops, 'final')]
+  const total = a.length + b.length
+  return { draft: a, final: b, editRatio: total === 0 ? 0 : (count(a) + count(b)) / total }
+}
+
+/** [N] 1 where a token's cover shares a character with one of the operations' ranges on this side. */
+function changedTokens(cover: readonly Range[], ops: readonly EditOp[], side: 'draft' | 'final'): Uint8Array {
+  const changed = new Uint8Array(cover.length)
+  let next = 0
+  for (let i = 0; i < cover.length; i++) {
+    const [start, end] = cover[i]!
+    // Operations that lie before a token lie before those that follow it; empty ranges share nothing.
+    while (next < ops.length && (ops[next]![side][1] <= start || ops[next]![side][0] === ops[next]![side][1])) next++
+    if (next === ops.length) break
+    if (ops[next]![side][0] < end) changed[i] = 1
+  }
+  return changed
 }
 
 /** [N+1] 1 before the first token that starts at or after each place. */

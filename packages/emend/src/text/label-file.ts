@@ -7,7 +7,7 @@ import { asRecord, promptField, textField } from '../data/fields.js'
 import { readJsonl } from '../data/jsonl.js'
 import { EmendError, Interrupted, UsageError } from '../errors.js'
 import { makeFolder } from '../pipeline/atomic-file.js'
-import { labelPairs } from './labelled.js'
+import { labelBatches, labelledLine } from './labelled.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /** How a file is labelled. */
@@ -45,17 +45,18 @@ export async function labelFile(
   let ratios = 0
   await writing(options.out, async write => {
     let lines = ''
-    for await (const labelled of labelPairs(readPairs(path, report), tokenizer)) {
-      if (options.signal?.aborted)
-        throw new Interrupted('stopped; labels are made in one go, so run the same command again')
-      ratios += labelled.edit_ratio
-      lines += `${JSON.stringify(labelled)}\n`
-      report.pairs++
-      options.onPair?.(report.pairs)
-      if (lines.length < CHUNK) continue
-      await write(lines)
-      lines = ''
-    }
+    for await (const batch of labelBatches(readPairs(path, report), tokenizer))
+      for (const labelled of batch) {
+        if (options.signal?.aborted)
+          throw new Interrupted('stopped; labels are made in one go, so run the same command again')
+        ratios += labelled.editRatio
+        lines += labelledLine(labelled)
+        report.pairs++
+        options.onPair?.(report.pairs)
+        if (lines.length < CHUNK) continue
+        await write(lines)
+        lines = ''
+      }
     await write(lines)
   })
   if (report.pairs > 0) report.meanEditRatio = ratios / report.pairs

@@ -1,4 +1,5 @@
 /** Where tokens stand in the text they spell: from their bytes, or from a tokenizer's offsets. */
+import { isAscii } from 'node:buffer'
 import type { Range } from '@emend/edits'
 
 /** A text and the places of its tokens in UTF-16 units. */
@@ -27,13 +28,34 @@ export function layOutBytes(pieces: readonly Uint8Array[]): Layout {
     bytes.set(piece, at)
     at += piece.length
   }
-  const text = LENIENT.decode(bytes)
+  const ends = new Int32Array(pieces.length)
+  at = 0
+  for (const [i, piece] of pieces.entries()) ends[i] = at += piece.length
+  return layOutUtf8(LENIENT.decode(bytes), bytes, ends)
+}
 
+/**
+ * Lays out tokens of which it is known that they spell a text.
+ *
+ * @param bytes of the text, of UTF-8 where it is well-formed
+ * @param ends [N] where the bytes of each token end
+ */
+export function layOutUtf8(text: string, bytes: Uint8Array, ends: Int32Array): Layout {
+  const tile = new Int32Array(ends.length + 1)
+  const cover = new Array<Range>(ends.length)
+  let from = 0
+  if (bytes.length === text.length && isAscii(bytes)) {
+    for (let i = 0; i < ends.length; i++) {
+      cover[i] = [from, ends[i]!]
+      from = tile[i + 1] = ends[i]!
+    }
+    return { text, tile, cover }
+  }
   // For every byte, the character it belongs to.
-  const start = new Int32Array(size + 1)
-  const end = new Int32Array(size)
+  const start = new Int32Array(bytes.length + 1)
+  const end = new Int32Array(bytes.length)
   let unit = 0
-  for (let i = 0; i < size; ) {
+  for (let i = 0; i < bytes.length; ) {
     const length = characterLength(bytes, i)
     const units = length === 4 ? 2 : 1 // a broken one has three bytes at most
     start.fill(unit, i, i + length)
@@ -41,17 +63,14 @@ export function layOutBytes(pieces: readonly Uint8Array[]): Layout {
     unit += units
     i += length
   }
-  start[size] = unit
-
-  const tile = new Int32Array(pieces.length + 1)
-  at = 0
-  const cover = pieces.map((piece, i): Range => {
-    const from = at
-    at += piece.length
+  start[bytes.length] = unit
+  for (let i = 0; i < ends.length; i++) {
+    const at = ends[i]!
+    cover[i] = [start[from]!, at > from ? end[at - 1]! : start[from]!]
     tile[i + 1] = start[at]!
-    return [start[from]!, at > from ? end[at - 1]! : start[from]!]
-  })
-  tile[pieces.length] = text.length
+    from = at
+  }
+  tile[ends.length] = text.length
   return { text, tile, cover }
 }
 

@@ -6,7 +6,7 @@ import { Tokenizer as HuggingFace } from 'tokenizers'
 import { EmendError, oneLine } from '../errors.js'
 import { resolveModel } from '../hub/resolve.js'
 import { makeFolder, writeAtomically } from '../pipeline/atomic-file.js'
-import { layOutBytes, layOutOffsets } from './layout.js'
+import { type Layout, layOutBytes, layOutOffsets, layOutUtf8 } from './layout.js'
 import {
   fingerprintOf,
   forContent,
@@ -146,7 +146,7 @@ export class Tokenizer {
     })
     return encodings.map((encoding, k) => {
       const text = wellFormed[k]!
-      const ids = Int32Array.from(encoding.getIds())
+      const ids = new Int32Array(encoding.getIds())
       const { tile, cover } = this.#byteLayout(text, ids) ?? layOutOffsets(text, encoding.getOffsets())
       return { text, ids, tile, cover, tokenizer: this.fingerprint }
     })
@@ -242,13 +242,30 @@ export class Tokenizer {
   }
 
   /** The exact layout by bytes, if the tokens' bytes are the text's; a normaliser makes them differ, and so do unknown tokens. */
-  #byteLayout(text: string, ids: Int32Array) {
-    const pieces = this.#pieces(ids, true)
-    const layout = layOutBytes(pieces)
-    if (layout.text === text) return layout
+  #byteLayout(text: string, ids: Int32Array): Layout | undefined {
+    const bytes = Buffer.from(text)
     // `add_prefix_space` puts a space before the text, which is none of its characters.
-    if (layout.text !== ` ${text}`) return undefined
-    return layOutBytes(pieces.map((piece, i) => (i === 0 ? piece.subarray(1) : piece)))
+    const ends = this.#endsIn(bytes, ids, false) ?? this.#endsIn(bytes, ids, true)
+    return ends && layOutUtf8(text, bytes, ends)
+  }
+
+  /** [N] where the bytes of each token end in those of a text; undefined where they are not the text's. */
+  #endsIn(bytes: Uint8Array, ids: Int32Array, prefixed: boolean): Int32Array | undefined {
+    const ends = new Int32Array(ids.length)
+    let dropSpace = this.#spelling.dropFirstSpace
+    let at = 0
+    for (let i = 0; i < ids.length; i++) {
+      const piece = this.tokenBytes(ids[i]!)
+      let from = 0
+      if (dropSpace && !this.#specialIds.has(ids[i]!)) {
+        if (piece[0] === SPACE) from++
+        dropSpace = false
+      }
+      if (prefixed && i === 0 && piece[from++] !== SPACE) return undefined
+      for (; from < piece.length; from++) if (piece[from] !== bytes[at++]) return undefined
+      ends[i] = at
+    }
+    return at === bytes.length ? ends : undefined
   }
 }
 
