@@ -22,7 +22,7 @@ export const draftFinal: Format = {
     const names = columnsOf(options, record.fields)
     const reasons = names['reasons'] === undefined ? undefined : textsField(record, names['reasons'])
     const at = names['at'] === undefined ? undefined : optionalText(record, names['at'])
-    const one = typeof record.fields[names['reasons'] ?? ''] === 'string'
+    const one = names['reasons'] !== undefined && typeof record.fields[names['reasons']] === 'string'
     return {
       kind: 'edit',
       prompt: names['prompt'] === undefined ? '' : optionalPrompt(record, names['prompt']),
@@ -52,8 +52,8 @@ export const draftFinal: Format = {
   },
 }
 
-/** Names that were given; else the plain ones, or IteraTeR's where those stand in the record. */
+/** Names that were given, and of what must be there the plain ones; else all plain, or IteraTeR's where those stand in the record. */
 function columnsOf({ columns }: FormatOptions, fields: Fields): Columns {
-  if (columns) return columns
+  if (columns) return { draft: 'draft', final: 'final', ...columns }
   return !Object.hasOwn(fields, 'draft') && Object.hasOwn(fields, iterater['draft']!) ? iterater : PLAIN
 }

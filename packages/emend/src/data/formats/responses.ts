@@ -1,6 +1,6 @@
 /** Plain responses under any column names: `{prompt, response?, generator?}`; what fills the annotation queue. */
 
-import { optionalText, presentField, promptField } from '../fields.js'
+import { optionalText, promptField } from '../fields.js'
 import type { Columns, Format } from './format.js'
 import { rest } from './text.js'
 
@@ -15,15 +15,15 @@ export const responses: Format = {
   detect: ({ prompt, chosen, draft }) =>
     (typeof prompt === 'string' || Array.isArray(prompt)) && chosen === undefined && draft === undefined,
   read(record, { columns = PLAIN }) {
-    const name = (field: string) => columns[field] ?? ''
-    presentField(record, name('prompt'))
-    const generator = optionalText(record, name('generator'))
+    const names: Columns = { prompt: 'prompt', ...columns }
+    const optional = (name: string) => (names[name] === undefined ? undefined : optionalText(record, names[name]))
+    const generator = optional('generator')
     return {
       kind: 'response',
-      prompt: promptField(record, name('prompt')),
-      response: optionalText(record, name('response')) ?? null,
+      prompt: promptField(record, names['prompt']!),
+      response: optional('response') ?? null,
       ...(generator !== undefined && { generator }),
-      ...rest(record, Object.values(columns)),
+      ...rest(record, Object.values(names)),
     }
   },
   write(entry, { columns = PLAIN }) {

@@ -126,6 +126,24 @@ describe('the same format', () => {
     await store.close()
   })
 
+  it('no column is read but those that are named, and those that must be there', async () => {
+    const file = join(folder, 'asked.csv')
+    writeFileSync(file, ',prompt,answer\n0,Where?,It were.\n')
+    const { store, reports } = await storeOf([file], { columns: { response: 'answer' }, queue: true })
+    expect(reports).toMatchObject([{ format: 'responses', added: 1, queued: 1 }])
+    expect(await store.claim('ada')).toMatchObject({ prompt: 'Where?', response: 'It were.' })
+    const out = join(folder, 'asked.jsonl')
+    await exportStore(store, out, { format: 'responses', columns: {} })
+    expect(await records(out)).toEqual([{ '': '0', prompt: 'Where?', response: 'It were.' }])
+    const prompts = await storeOf([file], { format: 'responses', columns: { prompt: 'prompt' }, queue: true })
+    expect(prompts.reports).toMatchObject([{ added: 1, queued: 0 }])
+    const edits = await storeOf([file], { columns: { draft: 'answer', final: 'prompt' } })
+    const back = join(folder, 'asked-edits.csv')
+    await exportStore(edits.store, back, { format: 'draft-final' })
+    expect(readFileSync(back, 'utf8')).toBe(readFileSync(file, 'utf8'))
+    for (const opened of [store, prompts.store, edits.store]) await opened.close()
+  })
+
   it('any record that is read at all comes back equal', async () => {
     const text = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom('', ' ', '\n\nHuman: x\n\nAssistant: y'))
     const turn = fc.record({ role: fc.constantFrom('user', 'assistant', 'system'), content: text })
