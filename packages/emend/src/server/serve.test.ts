@@ -25,9 +25,10 @@ interface Running {
   readonly ended: Promise<number | string | null>
 }
 
-function start(args: readonly string[]) {
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, [command, 'serve', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
   })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -50,7 +51,7 @@ async function serving(folder: string, ...args: string[]): Promise<Running> {
   return { ...started, url }
 }
 
-const clientOf = ({ url }: Running) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 })
+const clientOf = ({ url }: Pick<Running, 'url'>) => new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 })
 const health = async ({ url }: Running) =>
   (await (await fetch(`${url}/healthz`)).json()) as { status: string; under_way: number }
 
@@ -345,6 +346,25 @@ describe.skipIf(!existsSync(command))('emend serve', () => {
     expect(await asked).toBeInstanceOf(OpenAI.APIConnectionError)
     expect(await own.ended).toBe(0)
   })
+
+  it('when the computing thread is lost it says so, and exits with 1', async () => {
+    // Loaded by each thread: the computing one falls over the first request.
+    const module =
+      'import { isMainThread, parentPort } from "node:worker_threads"\n' +
+      'if (!isMainThread) parentPort.on("message", () => { throw new Error("no memory") })'
+    const { child, first, ended, stderr } = start([folders.model, '--port', '0', '--json'], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(module)}`,
+    })
+    const { url } = JSON.parse(await first) as { url: string }
+    const asked = await clientOf({ url })
+      .chat.completions.create(hello)
+      .catch(error => error)
+    expect(asked).toBeInstanceOf(OpenAI.APIError)
+    const watch = setTimeout(() => child.kill('SIGKILL'), 20_000)
+    expect(await ended).toBe(1)
+    clearTimeout(watch)
+    expect(stderr()).toContain('emend: the computing thread is gone: no memory; start the server again\n')
+  }, 60_000)
 
   it.each([
     [

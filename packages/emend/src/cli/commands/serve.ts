@@ -63,16 +63,20 @@ export function serveCommand(): Command {
           ? {}
           : { reward: { folder: reward, tokenizer: await Tokenizer.load(tokenizerBeside(reward)) } }),
       })
-      if (flags.json) await printJson({ url: server.url, model: server.model })
-      else await print(`${server.model} is served at ${server.url}/v1; Ctrl-C stops it`)
-      if (!isLoopback(host) && apiKey === undefined)
-        process.stderr.write('emend: whoever reaches this address can use it; --api-key-env asks for a key\n')
-      const stopped = new Promise<void>(resolve => {
-        if (signal.aborted) resolve()
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-      await Promise.race([stopped, server.ended])
-      await server.close(flags.grace * 1000)
+      // Whatever ends this, a server that is left listening would keep the process.
+      try {
+        if (flags.json) await printJson({ url: server.url, model: server.model })
+        else await print(`${server.model} is served at ${server.url}/v1; Ctrl-C stops it`)
+        if (!isLoopback(host) && apiKey === undefined)
+          process.stderr.write('emend: whoever reaches this address can use it; --api-key-env asks for a key\n')
+        const stopped = new Promise<void>(resolve => {
+          if (signal.aborted) resolve()
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+        await Promise.race([stopped, server.ended])
+      } finally {
+        await server.close(flags.grace * 1000)
+      }
     })
 }
 

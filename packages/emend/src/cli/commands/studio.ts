@@ -72,14 +72,15 @@ export function studioCommand(): Command {
       }
       const folder = flags.reward ?? run?.reward
       const tokenizer = flags.tokenizer ?? (flags.reward === undefined ? run?.tokenizer : undefined)
-      const reward =
+      // A thread that is not ended would keep the process, also where the studio cannot start.
+      await using reward =
         folder === undefined
           ? undefined
           : await RewardReader.open(folder, await Tokenizer.load(tokenizer ?? tokenizerBeside(folder)), {
               ...deviceOption(flags),
               threads: flags.threads ?? 1,
             })
-      const studio = await startStudio({
+      await using studio = await startStudio({
         store,
         annotator: flags.annotator ?? userInfo().username,
         reasons: flags.reasons
@@ -99,8 +100,6 @@ export function studioCommand(): Command {
         if (signal.aborted) resolve()
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
-      await studio.close()
-      await reward?.close()
     })
 }
 

@@ -21,7 +21,7 @@ interface Waiting {
   fail(error: Error): void
 }
 
-export class RewardReader {
+export class RewardReader implements AsyncDisposable {
   readonly name: string
   readonly kind: string
   readonly #tokenizer: Tokenizer
@@ -120,5 +120,9 @@ export class RewardReader {
   async close(): Promise<void> {
     if (!this.#gone) this.#worker.postMessage('close' satisfies ToReader)
     await this.#exited
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 }

@@ -15,7 +15,7 @@ export interface StudioOptions extends Omit<StudioAppOptions, 'page' | 'loopback
   log?(line: string): void
 }
 
-export interface RunningStudio {
+export interface RunningStudio extends AsyncDisposable {
   /** such as `http://127.0.0.1:8090` */
   readonly url: string
   /** Answers what is under way and stops. The store and the reward model stay open: they are the caller's. */
@@ -34,13 +34,15 @@ export async function startStudio(options: StudioOptions): Promise<RunningStudio
     )
     server.listen(port, host, () => resolve((server.address() as { port: number }).port))
   })
+  const close = () =>
+    new Promise<void>(resolve => {
+      server.close(() => resolve())
+      server.closeIdleConnections()
+      setTimeout(() => server.closeAllConnections(), 2000).unref()
+    })
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
-    close: () =>
-      new Promise(resolve => {
-        server.close(() => resolve())
-        server.closeIdleConnections()
-        setTimeout(() => server.closeAllConnections(), 2000).unref()
-      }),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
