@@ -2,7 +2,7 @@
 
 import { checkEdit, type Edit, makeEdit, parseEdit } from '@emend/edits'
 import { DataError } from '../errors.js'
-import { optionalText, promptField, type SourceRecord, textField, textsField } from './fields.js'
+import { promptField, type SourceRecord, textField, textsField, timeField } from './fields.js'
 import { countDuplicates, type OnBad, type ReadReport, readAll } from './reading.js'
 import { editRows } from './stored.js'
 
@@ -127,7 +127,7 @@ function sides(record: SourceRecord, options: ReadEditsOptions): Sides {
   const final = trim ? rawFinal.trim() : rawFinal
   const prompt = columns.prompt === undefined ? '' : promptField(record, columns.prompt)
   const reasons = columns.reasons === undefined ? undefined : textsField(record, columns.reasons)
-  const at = (columns.at && optionalText(record, columns.at)) ?? options.at ?? LONG_AGO
+  const at = (columns.at === undefined ? undefined : timeField(record, columns.at)) ?? options.at ?? LONG_AGO
   return {
     draft,
     final,

@@ -1,6 +1,6 @@
 /** Typed fields of a record read from a file, with errors that name file, line, field, what was got and what was expected. */
 
-import { describeIssues, type Prompt, promptSchema } from '@emend/edits'
+import { describeIssues, editSchema, type Prompt, promptSchema } from '@emend/edits'
 import { DataError } from '../errors.js'
 import { described } from './jsonl.js'
 
@@ -29,6 +29,15 @@ export function textField(record: SourceRecord, field: string): string {
 /** A field that may be absent or null, and is text otherwise. */
 export function optionalText(record: SourceRecord, field: string): string | undefined {
   return own(record, field) == null ? undefined : textField(record, field)
+}
+
+const { at: timeSchema } = editSchema.unwrap().shape
+
+/** A time that may be absent, null or empty (as in CSV), and is what an edit takes otherwise. */
+export function timeField(record: SourceRecord, field: string): string | undefined {
+  const value = optionalText(record, field)
+  if (!value || timeSchema.safeParse(value).success) return value || undefined
+  throw wrong(record, field, 'expected ISO 8601 with its zone, such as 2024-01-05T10:00:00Z', value)
 }
 
 /** A prompt: text, or turns of a chat. Lone surrogates are replaced, since they cannot live in UTF-8. */

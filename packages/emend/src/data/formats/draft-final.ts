@@ -1,7 +1,7 @@
 /** Plain edits under any column names: `{prompt?, draft, final, reasons?, at?}`. */
 
 import { iteraterColumns } from '../drafts.js'
-import { optionalText, textField, textsField } from '../fields.js'
+import { textField, textsField, timeField } from '../fields.js'
 import type { Columns, Fields, Format, FormatOptions } from './format.js'
 import { optionalPrompt, rest } from './text.js'
 
@@ -21,7 +21,7 @@ export const draftFinal: Format = {
   read(record, options) {
     const names = columnsOf(options, record.fields)
     const reasons = names['reasons'] === undefined ? undefined : textsField(record, names['reasons'])
-    const at = names['at'] === undefined ? undefined : optionalText(record, names['at'])
+    const at = names['at'] === undefined ? undefined : timeField(record, names['at'])
     const one = names['reasons'] !== undefined && typeof record.fields[names['reasons']] === 'string'
     return {
       kind: 'edit',

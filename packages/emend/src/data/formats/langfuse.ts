@@ -8,6 +8,7 @@ import {
   promptField,
   type SourceRecord,
   textField,
+  timeField,
   wrong,
 } from '../fields.js'
 import type { EditEntry } from './entry.js'
@@ -33,7 +34,7 @@ export const langfuse: Format = {
 function corrected(record: SourceRecord, score: SourceRecord): EditEntry {
   const on = score.fields['observationId']
   const of = on == null || on === record.fields['id'] ? record : observation(record, on)
-  const at = optionalText(score, 'updatedAt') ?? optionalText(score, 'timestamp')
+  const at = timeField(score, 'updatedAt') ?? timeField(score, 'timestamp')
   const author = optionalText(score, 'authorUserId')
   return {
     kind: 'edit',

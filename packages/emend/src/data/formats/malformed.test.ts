@@ -75,6 +75,12 @@ it.each([
   ['figa', { input: 'a', original_output: 'b' }, 'f:1: revised_output: missing'],
   ['draft-final', { draft: 'a', final: ['b'] }, 'f:1: final: expected text, got an array of 1'],
   ['draft-final', { draft: 'a', final: 'b', reasons: [1] }, 'f:1: reasons: expected text or a list of texts'],
+  [
+    'draft-final',
+    { draft: 'a', final: 'b', at: '2024-01-05 10:00' },
+    'f:1: at: expected ISO 8601 with its zone, such as 2024-01-05T10:00:00Z, got string "2024-01-05 10:00"',
+  ],
+  ['draft-final', { draft: 'a', final: 'b', at: '2024-01-05T10:00:00' }, 'f:1: at: expected ISO 8601 with its zone'],
   ['responses', { response: 'a' }, 'f:1: prompt: missing'],
   [
     'emend',
@@ -108,6 +114,11 @@ it.each([
       ...{ output: 'b', scores: [{ dataType: 'CORRECTION', value: 'b' }] },
     },
     'f:1: input: content in parts; join the texts of a turn into one, and leave out what has no text',
+  ],
+  [
+    'langfuse',
+    { input: 'a', output: 'b', scores: [{ dataType: 'CORRECTION', value: 'b', timestamp: '5 January' }] },
+    'f:1: timestamp: expected ISO 8601 with its zone, such as 2024-01-05T10:00:00Z, got string "5 January"',
   ],
   [
     'langfuse',

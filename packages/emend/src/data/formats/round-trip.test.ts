@@ -92,6 +92,23 @@ describe('the same format', () => {
     await store.close()
   })
 
+  it('a time that is empty is none; what was imported is exported as records that are imported again', async () => {
+    const file = join(folder, 'times.csv')
+    writeFileSync(file, 'draft,final,at\na,b,\nc,d,2024-01-05T10:00:00+01:00\n')
+    const { store } = await storeOf([file])
+    const times = []
+    for await (const { at } of store.edits()) times.push(at)
+    expect(times).toEqual(['1970-01-01T00:00:00Z', '2024-01-05T10:00:00+01:00'])
+    const [same, own] = [join(folder, 'times-again.csv'), join(folder, 'times.jsonl')]
+    await exportStore(store, same, { format: 'draft-final' })
+    expect(readFileSync(same, 'utf8')).toBe(readFileSync(file, 'utf8'))
+    await exportStore(store, own, { format: 'emend' })
+    const { store: again, reports } = await storeOf([own])
+    expect(reports).toMatchObject([{ format: 'emend', added: 2, rejected: 0 }])
+    await store.close()
+    await again.close()
+  })
+
   it('numbers of more digits than a number holds keep them, as text, and are counted', async () => {
     const record = '{"draft":"a","final":"b","id":12345678901234567890,"score":0.1,"n":7}'
     const file = join(folder, 'long.jsonl')
