@@ -3,7 +3,7 @@
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
-import { finished } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { DataError, EmendError, UsageError } from '../../../errors.js'
 import type { Container, Shape } from './container.js'
@@ -61,13 +61,7 @@ function ofFile(out: string, temporary: string, error: unknown): unknown {
 
 async function writeText(path: string, packed: boolean, texts: AsyncIterable<string>): Promise<void> {
   const file = createWriteStream(path, { flush: true })
-  const done = finished(file)
-  done.catch(() => {})
-  const into: Writable = packed ? createGzip() : file
-  if (into !== file) into.pipe(file)
-  for await (const text of texts) await send(into, text)
-  into.end()
-  await done
+  await (packed ? pipeline(texts, createGzip(), file) : pipeline(texts, file))
 }
 
 /** A promise a write, since a stream that failed tells only the callbacks. */
