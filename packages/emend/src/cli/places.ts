@@ -22,6 +22,7 @@ export async function settlePlaces(command: Command): Promise<void> {
   }
   for (const name of MODELS) {
     const value = options[name]
-    if (typeof value === 'string') command.setOptionValue(name, resolveModel(value))
+    if (typeof value === 'string')
+      command.setOptionValueWithSource(name, resolveModel(value), command.getOptionValueSource(name))
   }
 }

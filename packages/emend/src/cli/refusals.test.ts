@@ -79,6 +79,18 @@ it.each([
     '--guard-turns: there is no guard; give --guard said',
   ],
   [
+    'a dry run of a script',
+    2,
+    'annotate --by scripted --world concierge --store FOLDER/x.db --dry-run',
+    '--dry-run does nothing with --by scripted: leave it out',
+  ],
+  [
+    'a cap where nothing is paid',
+    2,
+    'annotate --by scripted --world concierge --store FOLDER/x.db --max-cost 5',
+    '--max-cost does nothing with --by scripted: leave it out',
+  ],
+  [
     'an address of nobody',
     2,
     'serve FOLDER --guard said --guard-base-url http://127.0.0.1:1/v1',

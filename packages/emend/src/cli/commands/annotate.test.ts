@@ -157,6 +157,7 @@ describe('emend annotate --by llm', () => {
         'emend: --api-key-env NO_SUCH: the environment has no such variable, or it is empty',
       ],
       [['--budget', '0'], 'emend: --budget: got 0, expected more than 0, at most 1'],
+      [['--world', 'concierge'], 'emend: --world does nothing with --by llm: leave it out'],
       [['--temperature', '-1'], 'emend: --temperature: got -1, expected at least 0'],
     ] as const) {
       const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)

@@ -10,6 +10,7 @@ import { interruptSignal } from '../../pipeline/interrupt.js'
 import { type Progress, progress } from '../../progress.js'
 import type { Caller } from '../../providers/index.js'
 import { type ChatModelOptions, describeCalls, openCaller, pricesOf, withChatModel } from '../chat-model.js'
+import { refuseIdle } from '../idle-options.js'
 import { positiveNumber, realNumber, wholeNumber, withCommonOptions } from '../options.js'
 import { examples, groups, print, printJson } from '../output.js'
 
@@ -54,10 +55,13 @@ export function annotateCommand(): Command {
         ],
       ),
     )
-    .action((flags: Flags) => (flags.by === 'llm' ? byLanguageModel(flags) : byScript(flags)))
+    .action((flags: Flags, command: Command) =>
+      flags.by === 'llm' ? byLanguageModel(flags) : byScript(flags, command),
+    )
 }
 
-async function byScript(flags: Flags): Promise<void> {
+async function byScript(flags: Flags, command: Command): Promise<void> {
+  refuseIdle(command, ['by', 'store', 'world', 'limit'], '--by scripted')
   if (flags.world === undefined) throw new UsageError('--by scripted needs --world NAME or --world MODULE')
   mustExist(flags.store)
   const { scriptedAnnotator } = await import('../../annotators/index.js')
@@ -70,6 +74,7 @@ async function byScript(flags: Flags): Promise<void> {
 }
 
 async function byLanguageModel(flags: Flags): Promise<void> {
+  if (flags.world !== undefined) throw new UsageError('--world does nothing with --by llm: leave it out')
   const { llmEditor, forecast } = await import('../../annotators/index.js')
   const { Store } = await import('../../data/store/index.js')
   const prices = pricesOf(flags)
