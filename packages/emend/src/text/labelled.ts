@@ -20,7 +20,7 @@ export interface LabelledEdit {
 }
 
 /** Pairs encoded in one call: enough to keep the tokenizer's threads busy, few enough to stream. */
-const BATCH = { pairs: 256, characters: 1 << 20 }
+const BATCH = { pairs: 64, characters: 1 << 20 }
 
 /** What is labelled. */
 export interface PairOfTexts {
