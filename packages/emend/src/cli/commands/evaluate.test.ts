@@ -150,6 +150,41 @@ describe('emend evaluate --annotations', () => {
       'FOLDER: cannot be written: EISDIR: illegal operation on a directory, rename ',
     ],
     [['--preferences', 'FOLDER/outputs.json'], 2, 'give --reward DIR, a reward model as `emend reward` writes it'],
+    [
+      ['--reward', 'x', '--preferences', 'FOLDER/outputs.json', '--report', 'FOLDER/r.html'],
+      2,
+      '--report does nothing with --preferences: leave it out',
+    ],
+    [['--edits', 'x', '--judge', 'llm'], 2, '--judge does nothing with --edits: leave it out'],
+    [['--edits', 'x', '--model', 'FOLDER'], 2, '--model does nothing with --edits: leave it out'],
+    [
+      ['--annotations', 'FOLDER/one.json', '--reference-outputs', 'FOLDER/outputs.json'],
+      2,
+      '--reference-outputs does nothing with --annotations: leave it out',
+    ],
+    [
+      ['--model', 'FOLDER', '--world', 'concierge', '--chat'],
+      2,
+      '--chat does nothing with --model and --world: leave it out',
+    ],
+    [
+      ['--model', 'FOLDER', '--world', 'concierge', '--dry-run'],
+      2,
+      '--dry-run goes with --judge llm: other judges cost nothing',
+    ],
+    [
+      [
+        ...['--model-outputs', 'FOLDER/outputs.json', '--reference-outputs', 'FOLDER/outputs.json'],
+        ...['--judge', 'oracle', '--both-orders'],
+      ],
+      2,
+      '--both-orders does nothing with --model-outputs and --judge oracle: leave it out',
+    ],
+    [
+      ['--annotations', 'FOLDER/one.json', '--judge', 'llm', '--dry-run'],
+      2,
+      '--annotations FILE holds judgements already: leave out --judge llm, or give outputs',
+    ],
     [['--model', 'x', '--world', 'mars'], 2, '--world: got mars, expected concierge'],
   ] as const)('%j ends in one line', async (args, status, message) => {
     file('one.json', [annotation('p', 2)])

@@ -1,8 +1,8 @@
 /** `emend evaluate`: win rates of models by a judge or by judgements on file, and what a reward model is worth. */
 import { Command, Option } from 'commander'
-import { UsageError } from '../../errors.js'
 import { withChatModel } from '../chat-model.js'
 import type { EvaluateFlags } from '../evaluation/flags.js'
+import { workOf } from '../evaluation/usage.js'
 import { positiveNumber, realNumber, withCommonOptions } from '../options.js'
 import { examples, groups } from '../output.js'
 
@@ -15,7 +15,7 @@ export function evaluateCommand(): Command {
     .option('--model-outputs <file>', "a model's outputs, {instruction, output, generator}")
     .option('--reference-outputs <file>', "the reference's outputs to the same instructions")
     .option('--model <dir>', "a model that answers now: the reference's instructions, or a world's test prompts")
-    .option('--chat', "with --model: apply the model's chat template")
+    .option('--chat', "with --model and --reference-outputs: apply the model's chat template")
     .option('--temperature <t>', 'with --model: 0 is greedy', realNumber, 1)
     .option('--max-new-tokens <n>', 'with --model: longest reply', positiveNumber, 64)
     .option('--n <n>', 'with --model and --world: how many test prompts', positiveNumber, 805)
@@ -24,7 +24,7 @@ export function evaluateCommand(): Command {
     .option('--dry-run', 'llm: estimate tokens and price, and ask nothing')
     .option('--world <name>', 'the embedded world whose oracle judges: concierge')
     .option('--reward <dir>', 'a reward model: the judge, or what is evaluated on --preferences or --edits')
-    .option('--tokenizer <path>', 'tokenizer.json, where the reward model has none beside it')
+    .option('--tokenizer <path>', 'with --reward: tokenizer.json, where the reward model has none beside it')
     .option('--preferences <file>', 'held-out pairs: JSON Lines of {prompt, chosen, rejected}')
     .option(
       '--edits <file>',
@@ -56,40 +56,16 @@ export function evaluateCommand(): Command {
         ],
       ),
     )
-    .action(async (flags: EvaluateFlags) => {
-      if (flags.preferences !== undefined || flags.edits !== undefined) {
+    .action(async (flags: EvaluateFlags, command: Command) => {
+      const work = workOf(flags, command)
+      if (work === 'pairs') {
         const { tellReward } = await import('../evaluation/reward.js')
         return tellReward(flags)
       }
       const { tellForecast, tellGames } = await import('../evaluation/told.js')
-      if (flags.dryRun) {
-        const { dryRun } = await import('../evaluation/games.js')
-        return tellForecast(await dryRun(flags), flags.json)
-      }
-      await tellGames(() => gamesOf(flags), flags)
+      const { dryRun, judgedGames, keptGames, worldGames } = await import('../evaluation/games.js')
+      if (flags.dryRun) return tellForecast(await dryRun(flags), flags.json)
+      const play = { annotations: keptGames, world: worldGames, outputs: judgedGames }[work]
+      await tellGames(() => play(flags), flags)
     })
-}
-
-async function gamesOf(flags: EvaluateFlags) {
-  const { annotations, judge, model, modelOutputs, referenceOutputs, world } = flags
-  if (annotations !== undefined) {
-    if (model !== undefined || modelOutputs !== undefined)
-      throw new UsageError('give either --annotations FILE or outputs to judge, not both')
-    if (judge !== undefined)
-      throw new UsageError(`--annotations FILE holds judgements already: leave out --judge ${judge}, or give outputs`)
-    const { readAnnotations } = await import('../../evaluation/annotations.js')
-    return { annotations: await readAnnotations(annotations) }
-  }
-  const { judgedGames, worldGames } = await import('../evaluation/games.js')
-  if (modelOutputs !== undefined || referenceOutputs !== undefined) return judgedGames(flags)
-  if (model === undefined)
-    throw new UsageError(
-      'give --annotations FILE, --model-outputs FILE with --reference-outputs FILE, --model DIR with --world concierge, or --reward DIR with --preferences FILE',
-    )
-  if (world !== 'concierge') throw new UsageError(`--world: got ${world ?? 'nothing'}, expected concierge`)
-  if (judge !== undefined && judge !== 'oracle')
-    throw new UsageError(
-      `--world is judged by its oracle: leave out --judge ${judge}, or give --reference-outputs FILE`,
-    )
-  return worldGames(flags)
 }

@@ -20,6 +20,12 @@ export interface Games {
   readonly calls?: { readonly summary: CallSummary; readonly priced: boolean }
 }
 
+/** Judgements on file. */
+export async function keptGames(flags: EvaluateFlags): Promise<Games> {
+  const { readAnnotations } = await import('../../evaluation/annotations.js')
+  return { annotations: await readAnnotations(flags.annotations!) }
+}
+
 /** The replies of a model to a world's test prompts against its reference, judged by its oracle, which knows how each reply ended. */
 export async function worldGames(flags: EvaluateFlags): Promise<Games> {
   const { concierge } = await import('../../worlds/concierge/index.js')
@@ -58,7 +64,6 @@ export async function judgedGames(flags: EvaluateFlags): Promise<Games> {
 
 /** What a language model would be asked, and what it would cost. */
 export async function dryRun(flags: EvaluateFlags): Promise<JudgingForecast> {
-  if (flags.judge !== 'llm') throw new UsageError('--dry-run goes with --judge llm: other judges cost nothing')
   const { pairs } = await pairedOutputs(flags)
   const { forecastJudging } = await import('../../evaluation/judges/index.js')
   const { caller, store } = await openCaller(flags)
@@ -72,14 +77,9 @@ export async function dryRun(flags: EvaluateFlags): Promise<JudgingForecast> {
 }
 
 async function pairedOutputs(flags: EvaluateFlags) {
-  const { referenceOutputs, modelOutputs, model } = flags
-  if (referenceOutputs === undefined)
-    throw new UsageError('give --reference-outputs FILE, with which the outputs are compared')
-  if (flags.judge === undefined) throw new UsageError('give --judge llm, --judge reward or --judge oracle')
-  if ((modelOutputs === undefined) === (model === undefined))
-    throw new UsageError('give either --model-outputs FILE or --model DIR')
+  const { referenceOutputs, modelOutputs } = flags
   const { joinByInstruction, readOutputs } = await import('../../evaluation/outputs.js')
-  const reference = await readOutputs(referenceOutputs)
+  const reference = await readOutputs(referenceOutputs!)
   const outputs = modelOutputs === undefined ? await generated(reference, flags) : await readOutputs(modelOutputs)
   const { pairs, onlyInA, onlyInB } = joinByInstruction(reference, outputs)
   if (pairs.length === 0)
