@@ -126,10 +126,14 @@ export class Desk {
 
   /** Another person at this browser. */
   async rename(name: string): Promise<void> {
-    await this.#release()
-    this.#annotator = name
-    remember('annotator', name)
-    await this.#take()
+    if (this.#state.deciding) return this.say('The decision under way is sent first; then say who you are.')
+    await this.#online(async () => {
+      await this.#release()
+      this.#annotator = name
+      remember('annotator', name)
+      this.#set({ item: undefined })
+      await this.#take()
+    })
   }
 
   /** The text as it is now: kept here at once, sent soon. */
@@ -167,13 +171,11 @@ export class Desk {
   async undo(): Promise<void> {
     if (this.#state.deciding) return
     await this.#online(async () => {
+      const before = this.#state.item?.id
       await this.#release()
       const { item, counts } = await post<{ item: Item | null; counts: Counts }>('/api/undo', this.#who())
       if (item) this.#show(item, counts)
-      else {
-        this.#set({ counts, notice: 'There is nothing to undo.' })
-        if (!this.#state.item) await this.#take()
-      }
+      else await this.#take(before, 'There is nothing to undo.')
     })
   }
 
@@ -253,7 +255,7 @@ export class Desk {
       await post('/api/renew', { ...this.#who(), item: item.id })
       if (this.#state.sync === 'offline' && !this.#unsaved) this.#set({ sync: 'saved' })
     } catch (error) {
-      this.#failed(error)
+      if (this.#state.item?.id === item.id) this.#failed(error)
     }
   }
 
@@ -306,8 +308,17 @@ export class Desk {
     const { item } = this.#state
     const text = this.#text
     if (!item) return
-    await post('/api/draft', { ...this.#who(), item: item.id, text: text.toWellFormed() })
-    if (this.#state.item?.id !== item.id || this.#text !== text) return
+    let { lost } = this.#state
+    try {
+      await post('/api/draft', { ...this.#who(), item: item.id, text: text.toWellFormed() })
+    } catch (error) {
+      if (!isNotYours(error)) throw error
+      // The store keeps the text all the same.
+      lost = true
+    }
+    if (this.#state.item?.id !== item.id) return
+    this.#set({ lost })
+    if (this.#text !== text) return
     this.#unsaved = false
     this.#keep(true)
     this.#set({ sync: 'saved' })
@@ -327,7 +338,12 @@ export class Desk {
       if (error instanceof Refused) {
         this.#forget()
         this.#set({ deciding: false })
-        if (!this.#state.item) await this.#take(waiting.item)
+        if (!this.#state.item)
+          return await this.#take(
+            waiting.item,
+            `What was decided before the page was closed is not stored: ${error.message}`,
+          )
+        if (this.#unsaved) this.#pump()
       }
       this.#failed(error)
     }
@@ -342,7 +358,7 @@ export class Desk {
     if (error instanceof Offline) {
       this.#set({ sync: 'offline' })
       this.#pumpIn(RETRY)
-    } else if (error instanceof Refused && error.code === 'not_yours') {
+    } else if (isNotYours(error)) {
       this.#set({ lost: true, sync: 'saved' })
     } else if (error instanceof Refused) this.#set({ notice: error.message })
     else throw error
@@ -353,6 +369,8 @@ export class Desk {
     await work().catch((error: unknown) => this.#failed(error))
   }
 }
+
+const isNotYours = (error: unknown) => error instanceof Refused && error.code === 'not_yours'
 
 /** What the studio is. */
 export const readStudio = (): Promise<Studio> => get<Studio>('/api/studio')
