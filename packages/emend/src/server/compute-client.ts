@@ -79,13 +79,24 @@ export class ComputeClient {
     return answer
   }
 
-  /** Rewards of one response. */
-  score(task: Omit<ScoreTask, 'task'>): Promise<Scored> {
+  /**
+   * Rewards of one response.
+   *
+   * @param signal once aborted it is read no more, if it is not being read already, and an error is thrown
+   */
+  async score(task: Omit<ScoreTask, 'task'>, signal: AbortSignal): Promise<Scored> {
     if (this.#gone) throw this.#gone
+    if (signal.aborted) throw givenUp()
     const id = this.#next++
     return new Promise((scored, fail) => {
       this.#pending.set(id, { scored, fail })
       this.#send({ type: 'score', task: id, ...task })
+      const stop = () => {
+        if (!this.#pending.delete(id)) return
+        this.#send({ type: 'cancel', task: id })
+        fail(givenUp())
+      }
+      signal.addEventListener('abort', stop, { once: true })
     })
   }
 
@@ -121,3 +132,6 @@ export class ComputeClient {
     if (!this.#gone) this.#port.postMessage(message)
   }
 }
+
+/** For nobody's eyes: whoever asked is gone. */
+const givenUp = () => new Error('the client is gone')

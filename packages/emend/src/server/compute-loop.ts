@@ -62,6 +62,7 @@ export class ComputeLoop {
       const number = this.#tasks.get(message.task)
       if (number !== undefined) this.#engine.cancel(number)
       this.#tasks.delete(message.task)
+      this.#scores = this.#scores.filter(({ task }) => task !== message.task)
     }
     this.#wake()
   }

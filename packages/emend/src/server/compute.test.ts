@@ -1,5 +1,6 @@
 /** What happens to requests when the computation fails, ends, or is told to stop. */
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { RewardModel } from '../rewards/index.js'
 import { tinyApp } from './tiny-app.fixture.js'
 import { type TinyFolders, tinyFolders } from './tiny-model.fixture.js'
 
@@ -54,6 +55,26 @@ it('a request that was given up before it began is not computed', async () => {
   await answer.catch(() => {})
   expect(steps.mock.calls.length).toBeLessThan(3)
   steps.mockRestore()
+})
+
+it('scores whose clients are gone before they are read are not read', async () => {
+  const reads = vi.spyOn(RewardModel.prototype, 'readAll')
+  const body = { prompt: 'the cat', response: 'sat on the mat' }
+  const [gone, stays] = [new AbortController(), new AbortController()]
+  const prompt = Int32Array.of(5, 6)
+  const asked = [gone, gone, stays].map(({ signal }, i) =>
+    tiny.client.score({ prompt, response: Int32Array.of(7 + i) }, signal),
+  )
+  gone.abort()
+  const answers = await Promise.allSettled(asked)
+  expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled'])
+  expect(reads.mock.calls.flatMap(([, responses]) => responses)).toEqual([Int32Array.of(9)])
+  // The route passes its client's signal on.
+  const { status } = await tiny.post('/v1/score', body, { signal: AbortSignal.abort() }).catch(() => ({ status: 0 }))
+  expect(status).not.toBe(200)
+  expect(reads).toHaveBeenCalledTimes(1)
+  expect([tiny.admission.used, tiny.logged]).toEqual([0, []])
+  reads.mockRestore()
 })
 
 it('when the computing side ends, whoever waits and whoever comes is told', async () => {

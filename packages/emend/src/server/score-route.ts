@@ -2,13 +2,14 @@
 import type { TokenizedText } from '@emend/edits'
 import type { Tokenizer } from '../text/tokenizer.js'
 import { ApiError, wrongField } from './api-error.js'
+import type { Connection } from './generation-routes.js'
 import type { Ready } from './protocol.js'
 import { type ScoreRequest, scoreRequest } from './requests.js'
 import type { ServedModel } from './served-model.js'
 import { checkCharacters } from './text-limit.js'
 
 /** Answers `{prompt, response}` with `{tokens: [{id, start, end, text, reward}], total}`, as `emend score --json` prints it. */
-export async function score(model: ServedModel, body: unknown): Promise<Response> {
+export async function score(model: ServedModel, body: unknown, { signal }: Connection): Promise<Response> {
   const request = scoreRequest(body)
   const { compute, rewardTokenizer: tokenizer } = model
   const { reward } = compute.ready
@@ -32,7 +33,7 @@ export async function score(model: ServedModel, body: unknown): Promise<Response
       'context_length_exceeded',
     )
   }
-  const scored = await compute.score({ prompt, response: ids })
+  const scored = await compute.score({ prompt, response: ids }, signal)
   const end = response.text.length
   return Response.json({
     tokens: Array.from(ids, (id, i) => {
