@@ -85,7 +85,7 @@ export async function keepDraft(
 /** Gives a claim back: the item is again what it was before. What was typed stays saved. */
 export async function release(db: Kysely<Tables>, id: string, who: Annotator): Promise<void> {
   await held(db, id, who)
-    .set(row => ({ status: row.ref('before'), lease_until: null, window: null }))
+    .set(row => ({ status: row.ref('before'), lease_until: null }))
     .execute()
 }
 
@@ -93,18 +93,21 @@ export async function release(db: Kysely<Tables>, id: string, who: Annotator): P
 export async function endLeases(trx: Transaction<Tables>): Promise<void> {
   await trx
     .updateTable('items')
-    .set(row => ({ status: row.ref('before'), lease_until: null, window: null }))
+    .set(row => ({ status: row.ref('before'), lease_until: null }))
     .where('status', '=', 'claimed')
     .where('lease_until', '<', Date.now())
     .execute()
 }
 
-/** The item, if the annotator may decide it: claimed by them, or by them until the lease ran out and by nobody since. @throws ClaimError */
+/**
+ * The item, if the annotator may decide it in this window: claimed there, or until the lease ran out and nowhere since. One that
+ * was decided since has no window.
+ * @throws ClaimError
+ */
 export async function mine(trx: Transaction<Tables>, id: string, who: Annotator): Promise<ItemRow> {
   const { name, window } = annotatorOf(who)
   const row = await readRow(trx, id, name)
-  if (row.annotator === name && row.status === 'claimed' && row.window === window) return row
-  if (row.annotator === name && row.status === row.before) return row
+  if (row.annotator === name && row.window === window) return row
   const whose = row.annotator === name ? 'another window of yours' : (row.annotator ?? 'nobody')
   throw new ClaimError(
     row.status === 'claimed'

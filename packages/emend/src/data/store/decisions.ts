@@ -93,9 +93,10 @@ export async function skip(db: Kysely<Tables>, id: string, who: Annotator): Prom
   const by = annotatorOf(who)
   await db.transaction().execute(async trx => {
     const now = await readRow(trx, id)
-    if (now.status === 'skipped' && now.annotator === by.name) return
+    const status = now.edit ? 'done' : 'skipped'
+    if (now.status === status && now.annotator === by.name) return
     const item = await mine(trx, id, who)
-    await decide(trx, item, by, { act: 'skip', status: item.edit ? 'done' : 'skipped', edit: item.edit })
+    await decide(trx, item, by, { act: 'skip', status, edit: item.edit })
   })
 }
 

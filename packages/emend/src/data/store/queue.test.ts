@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { ClaimError, redactContacts, Store } from './index.js'
+import { type Annotator, ClaimError, redactContacts, Store } from './index.js'
 
 let folder: string
 let store: Store
@@ -97,6 +97,34 @@ it('a lease that runs out frees the item; until another takes it, it can still b
   await expect(store.submit(id, 'ada', { final: 'It was sent.' })).rejects.toThrow('claimed by bob')
   await store.release(id, 'bob')
   expect(await store.claim('ada', { item: id })).toMatchObject({ draft: 'It was sent, I say.', status: 'claimed' })
+})
+
+it('a window that slept goes on with its item only if no other window of the same person took it', async () => {
+  await store.addItems(ITEMS.slice(0, 1))
+  const [one, two] = ['1', '2'].map(window => ({ name: 'ada', window })) as [Annotator, Annotator]
+  const { id } = (await store.claim(one, { leaseSeconds: 60 }))!
+  vi.setSystemTime(new Date('2026-03-01T12:01:01Z'))
+  // Ends leases, as every claim does.
+  expect(await store.undo(two)).toBeNull()
+  await expect(store.renew(id, two)).rejects.toThrow(ClaimError)
+  await store.renew(id, one, 60)
+  vi.setSystemTime(new Date('2026-03-01T12:03:00Z'))
+  await store.claim(two, { item: id })
+  const edit = await store.submit(id, two, { final: 'It was sent.' })
+  for (const late of [
+    store.submit(id, one, { final: 'Mine.' }),
+    store.discard(id, one, { why: 'no-edit-needed' }),
+    store.renew(id, one),
+  ])
+    await expect(late).rejects.toThrow(`item ${id}: done, and not claimed by ada; claim it first`)
+  expect(await all(store.edits())).toEqual([edit])
+  expect(await store.item(id)).toMatchObject({ status: 'done', edit: edit.id })
+  // Sent again, a skip of what has an edit is no second one.
+  await store.claim(two, { item: id })
+  await store.skip(id, two)
+  await store.skip(id, two)
+  expect(await store.undo(two)).toMatchObject({ edit: edit.id, status: 'claimed' })
+  expect(await store.undo(two)).toMatchObject({ draft: 'It was sent.' })
 })
 
 it('a revision supersedes, undo brings back', async () => {

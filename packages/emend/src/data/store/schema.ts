@@ -115,7 +115,7 @@ export interface ItemsTable {
   before: ItemStatus
   /** Who holds it, or decided last: the annotator's name. */
   annotator: string | null
-  /** Of the several windows that one annotator may have open. */
+  /** Of the several windows that one annotator may have open; stays when a lease ends, until another claim or a decision. */
   window: string | null
   /** Milliseconds since 1970. */
   lease_until: number | null
