@@ -1,7 +1,7 @@
 /** What annotators decide of an item: an edit, none, not now; and that they did not mean it. Nothing is ever deleted. */
 
 import { diffTexts, type Edit, type Prompt } from '@emend/edits'
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { EmendError } from '../../errors.js'
 import { type Annotator, annotatorOf, recordAnnotator } from './annotators.js'
 import { insertRow, rowOf } from './by-id.js'
@@ -9,7 +9,7 @@ import { endLeases, keepDraft, leaseEnd, mine } from './claims.js'
 import { readEdit } from './edits.js'
 import { storeId } from './identity.js'
 import { type ItemRow, itemOf, type QueueItem, readRow } from './items.js'
-import type { DiscardWhy, ItemStatus, Tables } from './schema.js'
+import type { ActsTable, DiscardWhy, ItemStatus, Tables } from './schema.js'
 
 /** What an annotator made of an item. */
 export interface Submission {
@@ -118,8 +118,8 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueIte
       .executeTakeFirst()
     if (!last) return null
     const item = await readRow(trx, last.item, name)
-    const busy = item.status === 'claimed' && item.window !== window
-    if (item.annotator !== name || busy) return null
+    const busy = item.status === 'claimed' && (item.annotator !== name || item.window !== window)
+    if (busy || (await decidedSince(trx, last))) return null
     await trx.updateTable('acts').set({ undone: 1 }).where('n', '=', last.n).execute()
     if (last.act === 'submit' && last.edit) {
       await retire(trx, last.edit)
@@ -128,12 +128,18 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueIte
     if (last.previous) await setCurrent(trx, last.previous, 1)
     await trx
       .updateTable('items')
-      .set({ status: 'claimed', before: last.before, window, lease_until: leaseEnd() })
+      .set({ status: 'claimed', before: last.before, annotator: name, window, lease_until: leaseEnd() })
       .set({ edit: last.previous, why: last.previous_why, reason: last.previous_reason })
       .where('id', '=', item.id)
       .execute()
     return itemOf(await readRow(trx, item.id, name))
   })
+}
+
+/** Whether anyone has decided the item after this; whoever only held it left no act. */
+async function decidedSince(trx: Transaction<Tables>, { n, item }: Selectable<ActsTable>): Promise<boolean> {
+  const later = trx.selectFrom('acts').select('n').where('n', '>', n).where('item', '=', item).where('undone', '=', 0)
+  return (await later.executeTakeFirst()) !== undefined
 }
 
 interface Decision {

@@ -146,6 +146,23 @@ it('a revision supersedes, undo brings back', async () => {
   expect(await all(store.edits())).toHaveLength(1)
 })
 
+it('an undo is not in the way of who only looked at the item, but of who holds or has decided it', async () => {
+  await store.addItems(ITEMS.slice(0, 1))
+  const { id } = (await store.claim('ada'))!
+  const edit = await store.submit(id, 'ada', { final: 'It was sent.' })
+  await store.claim('bob', { item: id })
+  expect(await store.undo('ada')).toBeNull()
+  await store.release(id, 'bob')
+  expect(await store.undo('ada')).toMatchObject({ id, status: 'claimed', annotator: 'ada', draft: 'It was sent.' })
+  expect(await store.submit(id, 'ada', { final: 'It was sent.' })).toEqual(edit)
+  await store.claim('bob', { item: id })
+  await store.discard(id, 'bob', { why: 'cannot-be-fixed' })
+  expect(await store.undo('ada')).toBeNull()
+  expect(await store.undo('bob')).toMatchObject({ id, edit: edit.id })
+  await store.release(id, 'bob')
+  expect(await store.undo('ada')).toMatchObject({ id, annotator: 'ada' })
+})
+
 it('discards, skips, and takes both back', async () => {
   await store.addItems(ITEMS)
   const [one, two] = [(await store.claim('ada'))!, (await store.claim('ada'))!]
