@@ -94,7 +94,7 @@ it.each([
     'an address of nobody',
     2,
     'serve FOLDER --guard said --guard-base-url http://127.0.0.1:1/v1',
-    '--guard-base-url, --guard-api-key-env: whose? give --guard-llm as well',
+    '--guard-base-url, --guard-api-key-env, --guard-timeout: whose? give --guard-llm as well',
   ],
   [
     'a model that was not pulled',

@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js'
 import type { SaidOptions } from '../guards/index.js'
 import type { ServeOptions } from '../server/index.js'
 import { openModel } from './chat-model.js'
+import { positiveNumber } from './options.js'
 import { prefixOption, withSaid } from './said.js'
 
 /** What `withGuardOptions` adds. */
@@ -12,11 +13,15 @@ export interface GuardFlags {
   guardLlm?: string
   guardBaseUrl?: string
   guardApiKeyEnv?: string
+  guardTimeout?: number
   guardPrefix?: string
   guardTurns: NonNullable<SaidOptions['turns']>
   guardUnparsable: NonNullable<SaidOptions['unparsable']>
   guardSegment: number
 }
+
+/** Of one answer, in seconds. */
+const TIMEOUT = 60
 
 export function withGuardOptions(command: Command): Command {
   const added = command
@@ -27,6 +32,11 @@ export function withGuardOptions(command: Command): Command {
     )
     .option('--guard-base-url <url>', 'address of the API of --guard-llm')
     .option('--guard-api-key-env <name>', "the environment variable with its key; default the provider's own")
+    .option(
+      '--guard-timeout <seconds>',
+      `how long --guard-llm may take for an answer, of which a request needs two or more; default ${TIMEOUT}`,
+      positiveNumber,
+    )
     .addOption(prefixOption('--guard-prefix <name>', 'guard: the words that wake its sense of safety'))
   return withSaid(added, '--guard-')
 }
@@ -34,6 +44,7 @@ export function withGuardOptions(command: Command): Command {
 /** @throws UsageError naming the option */
 export async function guardOption(flags: GuardFlags, command: Command): Promise<ServeOptions['guard']> {
   const { guard, guardLlm: llm, guardBaseUrl: baseUrl, guardApiKeyEnv: apiKeyEnv, guardPrefix: prefix } = flags
+  const { guardTimeout: timeout } = flags
   if (guard === undefined) {
     // Whoever sets how it guards takes the model to be guarded.
     const idle = command.options.find(
@@ -42,22 +53,26 @@ export async function guardOption(flags: GuardFlags, command: Command): Promise<
     if (idle) throw new UsageError(`${idle.long}: there is no guard; give --guard said`)
     return undefined
   }
-  if (llm === undefined && (baseUrl ?? apiKeyEnv) !== undefined)
-    throw new UsageError('--guard-base-url, --guard-api-key-env: whose? give --guard-llm as well')
+  if (llm === undefined && (baseUrl ?? apiKeyEnv ?? timeout) !== undefined)
+    throw new UsageError('--guard-base-url, --guard-api-key-env, --guard-timeout: whose? give --guard-llm as well')
   if (llm?.startsWith('local:'))
     throw new UsageError(
       `--guard-llm ${llm}: serve it with another emend serve, and name it here as openai-compatible:NAME`,
     )
   if (llm?.startsWith('openai-compatible:') && baseUrl === undefined)
     throw new UsageError('--guard-llm openai-compatible: no address; give one with --guard-base-url')
+  const { said } = await import('../guards/index.js')
+  const { bounded } = await import('../providers/index.js')
   const other =
     llm === undefined
       ? undefined
-      : await openModel(
-          { llm, ...(baseUrl !== undefined && { baseUrl }), ...(apiKeyEnv !== undefined && { apiKeyEnv }) },
-          '--guard-',
+      : bounded(
+          await openModel(
+            { llm, ...(baseUrl !== undefined && { baseUrl }), ...(apiKeyEnv !== undefined && { apiKeyEnv }) },
+            '--guard-',
+          ),
+          (timeout ?? TIMEOUT) * 1000,
         )
-  const { said } = await import('../guards/index.js')
   const { guardTurns: turns, guardUnparsable: unparsable, guardSegment: segment } = flags
   const options = { turns, unparsable, segment, ...(prefix !== undefined && { prefix }) }
   return served => said(other ?? served, options)

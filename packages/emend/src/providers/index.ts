@@ -1,4 +1,5 @@
 /** Language models for whoever needs one: behind an API, in this process, or played by a program. */
+export { bounded } from './bounded.js'
 export * from './call-error.js'
 export { CallStore } from './call-store.js'
 export { Caller, type CallerOptions, type CallSummary } from './caller.js'

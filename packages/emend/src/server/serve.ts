@@ -16,7 +16,7 @@ import { encodeConversation } from './conversation.js'
 import { isLoopback } from './guard.js'
 import { servedChat } from './served-chat.js'
 import type { ServedModel } from './served-model.js'
-import { startCompute } from './start-compute.js'
+import { type StartedCompute, startCompute } from './start-compute.js'
 
 export interface ServeOptions {
   /** a Hugging Face folder or a GGUF file */
@@ -65,25 +65,36 @@ const KEEP_ALIVE_MS = 75_000
  * @throws EmendError of one line: a model that cannot be loaded, tokenizers that do not fit, an address that cannot be used
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { model: path, reward, host = '127.0.0.1', port = 8080, queue = QUEUE, maxRows = ROWS } = options
+  const { model, reward, port = 8080, maxRows = ROWS } = options
   if (port > 65_535) throw new EmendError(`cannot listen on port ${port}: expected 0 to 65535`)
-  const log = options.log ?? (line => process.stderr.write(`emend serve: ${line}\n`))
-  const name = options.name ?? basename(path).replace(/\.gguf$/, '')
-  const { compute, exited } = await startCompute({
-    model: path,
-    maxRows,
+  const started = await startCompute({
+    ...{ model, maxRows },
     ...(reward && { reward: reward.folder }),
     ...(options.device && { device: options.device }),
     ...(options.threads && { threads: options.threads }),
   })
-  const stop = async () => {
-    compute.close()
-    await exited
+  try {
+    return await open(options, started)
+  } catch (error) {
+    // A thread that is not ended would keep the process.
+    await stop(started)
+    throw error
   }
-  if (reward && compute.ready.reward?.tokenizer !== reward.tokenizer.fingerprint) {
-    await stop()
+}
+
+async function stop({ compute, exited }: StartedCompute): Promise<void> {
+  compute.close()
+  await exited
+}
+
+/** The door before a computing thread. */
+async function open(options: ServeOptions, started: StartedCompute): Promise<RunningServer> {
+  const { model: path, reward, host = '127.0.0.1', port = 8080, queue = QUEUE, maxRows = ROWS } = options
+  const { compute, exited } = started
+  const log = options.log ?? (line => process.stderr.write(`emend serve: ${line}\n`))
+  const name = options.name ?? basename(path).replace(/\.gguf$/, '')
+  if (reward && compute.ready.reward?.tokenizer !== reward.tokenizer.fingerprint)
     throw new EmendError(`${reward.folder} was trained with another tokenizer than the one given for it`)
-  }
   // The computing thread has found it, in whatever kind of file the model is.
   const { source, config } = compute.ready.tokenizer
   const tokenizer = Tokenizer.parse(source, { where: path, ...(config && { config }) })
@@ -98,8 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }
   const guard = options.guard?.(servedChat(model))
   // A guard that cannot be asked would make every answer an error: that is told now.
-  await guard?.check([{ role: 'user', content: 'Hello' }]).catch(async (error: unknown) => {
-    await stop()
+  await guard?.check([{ role: 'user', content: 'Hello' }]).catch((error: unknown) => {
     throw new EmendError(`the guard gives no verdict: ${oneLine(error)}`, { cause: error })
   })
   const app = createApp(
@@ -112,10 +122,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     },
   )
   const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS } }) as Server
-  const address = await listen(server, host, port).catch(async (error: unknown) => {
-    await stop()
-    throw error
-  })
+  const address = await listen(server, host, port)
 
   let closing: Promise<void> | undefined
   const ended = exited.then(why => {
@@ -130,7 +137,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     while (admission.used > 0 && compute.alive && Date.now() < last) await sleep(20)
     server.closeAllConnections()
     await closed
-    await stop()
+    await stop(started)
   }
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,

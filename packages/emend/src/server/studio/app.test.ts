@@ -86,6 +86,9 @@ describe('who may ask', () => {
   })
 })
 
+/** Until another time is written down. */
+const later = () => new Promise(resolve => setTimeout(resolve, 2))
+
 describe('the queue', () => {
   const add = (...responses: string[]) => store.addItems(responses.map(response => ({ prompt: 'p', response })))
   const w = (window: string) => ({ window })
@@ -116,6 +119,29 @@ describe('the queue', () => {
     expect((await post('/api/claim', { ...other, item: item.id })).body['item']).toBeNull()
     const late = await post('/api/draft', { ...other, item: item.id, text: 'late' })
     expect([late.status, (await store.item(item.id, 'bob')).draft]).toEqual([409, 'late'])
+  })
+
+  it('begins a revision with what was submitted last, or typed since', async () => {
+    await add('it were')
+    const [ada, bob] = [w('1'), { ...w('2'), annotator: 'bob' }]
+    const { item } = (await post('/api/claim', ada)).body
+    const begins = async (who: object) => (await post('/api/claim', { ...who, item: item.id })).body.item.draft
+    const release = (who: object) => post('/api/release', { ...who, item: item.id })
+    await post('/api/draft', { ...ada, item: item.id, text: 'it wa' })
+    await later()
+    await post('/api/submit', { ...ada, item: item.id, final: 'it was' })
+    expect(await begins(ada)).toBe('it was')
+    await release(ada)
+    expect(await begins(bob)).toBe('it was')
+    await later()
+    await post('/api/submit', { ...bob, item: item.id, final: 'it has been' })
+    expect(await begins(ada)).toBe('it has been')
+    await later()
+    await post('/api/draft', { ...ada, item: item.id, text: 'it has b' })
+    await release(ada)
+    expect(await begins(ada)).toBe('it has b')
+    await release(ada)
+    expect((await post('/api/undo', bob)).body.item.draft).toBe('it has been')
   })
 
   it('shows only the beginning of a text that is too long for a page', async () => {

@@ -34,7 +34,9 @@ export interface ListedItem {
 /** The item, its texts at most `SHOWN_LENGTH` long each. */
 export async function shownItem(item: QueueItem, store: Store): Promise<ShownItem> {
   const { id, status, prompt, response, preferred, source, leaseUntil } = item
-  const draft = item.draft ?? (item.edit ? (await store.edit(item.edit))?.final : undefined)
+  const edit = item.edit === undefined ? undefined : await store.edit(item.edit)
+  // Submitted is what stood in the editor then, or what someone else made of it: newer than what was saved while it was typed.
+  const draft = edit && !(item.draftAt && item.draftAt >= edit.at) ? edit.final : item.draft
   const long = response.length > SHOWN_LENGTH
   return {
     id,
