@@ -33,6 +33,8 @@ export interface QueueItem extends NewItem {
   readonly leaseUntil?: string
   /** What the asking annotator had typed when it was last saved. */
   readonly draft?: string
+  /** ISO 8601; when that was. */
+  readonly draftAt?: string
   /** Id of its current edit. */
   readonly edit?: string
   /** Why it was discarded. */
@@ -41,7 +43,7 @@ export interface QueueItem extends NewItem {
 }
 
 /** An item's row with its prompt (JSON) and the draft of one annotator. */
-export type ItemRow = Selectable<ItemsTable> & { promptJson: string; typed: string | null }
+export type ItemRow = Selectable<ItemsTable> & { promptJson: string; typed: string | null; typedAt: string | null }
 
 /** Adds items; those with a prompt and response that are there already are known, and stay as they are. */
 export async function addItems(
@@ -84,7 +86,7 @@ function selectItems(db: Kysely<Tables>, annotator: string | null) {
     .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('items.prompt'))))
     .leftJoin('drafts', join => join.onRef('drafts.item', '=', 'items.id').on('drafts.annotator', '=', annotator))
     .selectAll('items')
-    .select([status().as('status'), 'prompts.prompt as promptJson', 'drafts.text as typed'])
+    .select([status().as('status'), 'prompts.prompt as promptJson', 'drafts.text as typed', 'drafts.at as typedAt'])
 }
 
 /** One item's row. @throws EmendError where there is none */
@@ -110,6 +112,7 @@ export function itemOf(row: ItemRow): QueueItem {
     ...(annotator !== null && row.status !== 'pending' && { annotator }),
     ...(claimed && lease_until !== null && { leaseUntil: new Date(lease_until).toISOString() }),
     ...(typed !== null && { draft: typed }),
+    ...(row.typedAt !== null && { draftAt: row.typedAt }),
     ...(edit && { edit }),
     ...(why && { why }),
     ...(reason !== null && { reason }),
