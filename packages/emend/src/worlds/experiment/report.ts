@@ -178,7 +178,7 @@ const rewardTable = (rewards: readonly { name: string; report: RewardReport }[])
       edits.auroc_inserted?.per_text.toFixed(3) ?? '',
       edits.suffix_leakage?.mean.toFixed(3) ?? '',
     ]),
-    ...baselineRows(rewards.find(({ name }) => name.startsWith('edits'))?.report ?? rewards[0]?.report),
+    ...baselineRows(rewards[0]?.report),
   ],
 })
 

@@ -258,7 +258,7 @@ export interface RewardReport {
   readonly edits: RewardMetrics
   /** A few held-out edits with the reward of every token of both sides. */
   readonly shown: readonly ShownPair[]
-  /** Accuracy of length alone and of the SFT model's log-probability alone, on the same pairs. */
+  /** Accuracy of length alone and of the SFT model's log-probability alone, on the same pairs: the same beside every reward model. */
   readonly baselines: Readonly<Record<PairSet, { length: PairAccuracy; logprob: PairAccuracy }>>
 }
 
@@ -314,7 +314,9 @@ async function rewardModel(
   await reward.save(join(context.folder, 'model'))
   const report = async (held: PairSet) => {
     const common = await readPairs(folder, held, 'held-out-', model)
-    return { metrics: rewardMetrics(scorePairs(reward, common)), baselines: baselines(model.decoder, pairs, common) }
+    // Which length wins is learnt from pairs of that kind, whatever this model learns from.
+    const train = held === set ? pairs : await readPairs(folder, held, '', model)
+    return { metrics: rewardMetrics(scorePairs(reward, common)), baselines: baselines(model.decoder, train, common) }
   }
   const [preferences, edits] = [await report('preferences'), await report('edits')]
   return {
