@@ -203,18 +203,28 @@ describe.skipIf(!browserPath)('editing in the browser', () => {
     await page.keyboard.type('First ')
     await saved(page)
     await page.keyboard.type('one. ')
+    await page.keyboard.press('Alt+2')
     await page.keyboard.press('Control+Enter')
     await showing(page, 'Reply 1')
     await page.click('[data-status=done]')
     await page.click('.queue li button:has-text("Reply 0")')
     await showing(page, 'First')
+    const tags = () => page.locator('.tags [aria-pressed=true]').allTextContents()
+    expect(await tags()).toEqual([expect.stringContaining('made up')])
     expect(await typed(page)).toBe('First one. Reply 0: it were sent on Monday.')
     await page.keyboard.type('Second. ')
+    await page.keyboard.press('Alt+4')
     await page.keyboard.press('Control+Enter')
     await showing(page, 'Reply 1')
-    expect((await editsOf(studio.store)).map(({ final }) => final)).toEqual([
-      'Second. First one. Reply 0: it were sent on Monday.',
+    expect((await editsOf(studio.store)).map(({ final, reasons }) => [final, reasons])).toEqual([
+      ['Second. First one. Reply 0: it were sent on Monday.', ['made up', 'tone']],
     ])
+    await page.keyboard.press('Alt+u')
+    await showing(page, 'Second.')
+    expect(await tags()).toEqual(['made up', 'tone'].map(tag => expect.stringContaining(tag)))
+    await page.keyboard.press('Alt+u')
+    await expect.poll(() => typed(page)).toBe('First one. Reply 0: it were sent on Monday.')
+    expect(await tags()).toEqual([expect.stringContaining('made up')])
     await studio.remove()
   })
 

@@ -22,6 +22,7 @@ export interface Item {
   readonly preferred?: string
   readonly source?: string
   readonly draft?: string
+  readonly reasons?: readonly string[]
   readonly edited: boolean
   readonly wholeLength?: number
 }

@@ -233,7 +233,7 @@ export class Desk {
     this.#unsaved = kept !== undefined && !kept.saved
     const { notice: _, ...rest } = this.#state
     this.#state = rest
-    const reasons = kept?.reasons ?? []
+    const reasons = kept?.reasons ?? item?.reasons ?? []
     const serial = this.#state.serial + 1
     this.#set({ item, serial, reasons, counts, sync: 'saved', deciding: false, lost: false, ...(notice && { notice }) })
     if (this.#unsaved) this.#pump()

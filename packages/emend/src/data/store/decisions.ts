@@ -11,6 +11,12 @@ import { storeId } from './identity.js'
 import { type ItemRow, itemOf, type QueueItem, readRow } from './items.js'
 import type { ActsTable, DiscardWhy, ItemStatus, Tables } from './schema.js'
 
+/** An item whose last decision was taken back. */
+export interface UndoneItem extends QueueItem {
+  /** The edit that was withdrawn, if there was one. */
+  readonly withdrawn?: Edit
+}
+
 /** What an annotator made of an item. */
 export interface Submission {
   readonly final: string
@@ -105,7 +111,7 @@ export async function skip(db: Kysely<Tables>, id: string, who: Annotator): Prom
  * one before current again. Called again, it takes back the decision before that.
  * @returns null where there is nothing to take back, or someone else went on with the item
  */
-export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueItem | null> {
+export async function undo(db: Kysely<Tables>, who: Annotator): Promise<UndoneItem | null> {
   const { name, window } = annotatorOf(who)
   return await db.transaction().execute(async trx => {
     await endLeases(trx)
@@ -121,9 +127,10 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueIte
     const busy = item.status === 'claimed' && (item.annotator !== name || item.window !== window)
     if (busy || (await decidedSince(trx, last))) return null
     await trx.updateTable('acts').set({ undone: 1 }).where('n', '=', last.n).execute()
-    if (last.act === 'submit' && last.edit) {
-      await retire(trx, last.edit)
-      await keepDraft(trx, item.id, name, (await readEdit(trx, last.edit))!.final)
+    const withdrawn = last.act === 'submit' && last.edit ? await readEdit(trx, last.edit) : undefined
+    if (withdrawn) {
+      await retire(trx, withdrawn.id)
+      await keepDraft(trx, item.id, name, withdrawn.final)
     }
     if (last.previous) await setCurrent(trx, last.previous, 1)
     await trx
@@ -132,7 +139,7 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<QueueIte
       .set({ edit: last.previous, why: last.previous_why, reason: last.previous_reason })
       .where('id', '=', item.id)
       .execute()
-    return itemOf(await readRow(trx, item.id, name))
+    return { ...itemOf(await readRow(trx, item.id, name)), ...(withdrawn && { withdrawn }) }
   })
 }
 

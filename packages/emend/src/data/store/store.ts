@@ -119,7 +119,7 @@ export class Store implements AsyncDisposable {
   }
 
   /** Takes back the annotator's last decision; the item is claimed again. Null where there is nothing to take back. */
-  undo(annotator: Annotator): Promise<items.QueueItem | null> {
+  undo(annotator: Annotator): Promise<decisions.UndoneItem | null> {
     return decisions.undo(this.database.db, annotator)
   }
 

@@ -1,6 +1,6 @@
 /** An item of the queue as the page gets it: texts too long for a page cut, with a notice. */
 import type { Prompt } from '@emend/edits'
-import type { QueueItem, Store } from '../../data/store/index.js'
+import type { QueueItem, Store, UndoneItem } from '../../data/store/index.js'
 
 /** UTF-16 units of a text that the page shows; what is longer cannot be edited there. */
 export const SHOWN_LENGTH = 100_000
@@ -14,6 +14,8 @@ export interface ShownItem {
   readonly source?: string
   /** What was typed or submitted before; the editor begins with it. */
   readonly draft?: string
+  /** What was said to be wrong, in the edit that it has or that was just withdrawn. */
+  readonly reasons?: readonly string[]
   /** Whether the item has an edit already, which a submission would supersede. */
   readonly edited: boolean
   readonly leaseUntil?: string
@@ -32,9 +34,9 @@ export interface ListedItem {
 }
 
 /** The item, its texts at most `SHOWN_LENGTH` long each. */
-export async function shownItem(item: QueueItem, store: Store): Promise<ShownItem> {
+export async function shownItem(item: UndoneItem, store: Store): Promise<ShownItem> {
   const { id, status, prompt, response, preferred, source, leaseUntil } = item
-  const edit = item.edit === undefined ? undefined : await store.edit(item.edit)
+  const edit = item.withdrawn ?? (item.edit === undefined ? undefined : await store.edit(item.edit))
   // Submitted is what stood in the editor then, or what someone else made of it: newer than what was saved while it was typed.
   const draft = edit && !(item.draftAt && item.draftAt >= edit.at) ? edit.final : item.draft
   const long = response.length > SHOWN_LENGTH
@@ -47,6 +49,7 @@ export async function shownItem(item: QueueItem, store: Store): Promise<ShownIte
     ...(preferred !== undefined && { preferred: cut(preferred) }),
     ...(source !== undefined && { source }),
     ...(draft !== undefined && !long && { draft }),
+    ...(edit?.reasons && { reasons: edit.reasons }),
     ...(leaseUntil !== undefined && { leaseUntil }),
     ...(long && { wholeLength: response.length }),
   }
