@@ -62,12 +62,11 @@ export async function forecast(
     }
     const messages = editorMessages(draftOf(item))
     if (caller.has(messages, how)) found.cached++
-    else {
-      add(messages, aboutTokens([{ role: 'assistant', content: draft }]))
-      // Each further ask repeats the first, the answer to it (a token may be many bytes, so count them as given back) and the complaint.
-      const again = { input: mostTokens(messages) + o.maxTokens * 4 + 400, output: o.maxTokens }
-      worst += (o.asks - 1) * costOf(again, o.prices)
-    }
+    else add(messages, aboutTokens([{ role: 'assistant', content: draft }]))
+    // Each further ask repeats the first, the answer to it (a token may be many bytes, so count them as given back) and the
+    // complaint. An item with a first answer on disk is open since that could not be used, or may be asked for more.
+    const again = { input: mostTokens(messages) + o.maxTokens * 4 + 400, output: o.maxTokens }
+    worst += (o.asks - 1) * costOf(again, o.prices)
     if (!o.judged) continue
     // Nobody knows the edit yet: it is about as long as its draft, and at worst as long as an answer may be.
     for (let order = 0; order < 2; order++)
