@@ -44,6 +44,9 @@ describe('what a language model answers', () => {
     ['Which of them is better is a matter of taste.', null],
     ['Better: a lot depends on the reader', null],
     ['Better: **B**', 2],
+    ['**Better:** A', 1],
+    ['**Better**: response "B"', 2],
+    ['__Better:__\n\n**tie**', 1.5],
     ['', null],
     ['Both are fine.', null],
     ['A is good and B is good', null],
@@ -51,6 +54,10 @@ describe('what a language model answers', () => {
     ['Better: C', null],
   ])('%j means %s', (answer, preference) => {
     expect(readVerdict(answer)).toBe(preference)
+  })
+
+  it('is looked for in time that grows with the answer', () => {
+    expect(readVerdict(`Better:${'* '.repeat(100_000)}`)).toBe(null)
   })
 
   it('is not heard in a thought', async () => {

@@ -31,9 +31,9 @@ export function judgeMessages({ prompt, a, b }: Game): ChatMessage[] {
   ]
 }
 
-/** "Better: A", and words for it; not the article, as in "which is better is a matter of taste". */
+/** "Better: A", and words and Markdown for it; not the article, as in "which is better is a matter of taste". */
 const VERDICT =
-  /better\s*(?:response\s*)?(?:is|:)\s*(?:response\s*)?["'*`(]*(a|b|tie)\b(?![^\S\n]+(?!(?:as|because|by|due|for|in|since|with)\b)\p{L})/giu
+  /better[\s*_]*(?:response[\s*_]*)?(?:is|:)[\s*_"'`(]*(?:response[\s*_"'`(]*)?(a|b|tie)\b(?![^\S\n]+(?!(?:as|because|by|due|for|in|since|with)\b)\p{L})/giu
 
 /** Reads a judgement: the last line that says which is better, or a bare letter; null where there is none. */
 export function readVerdict(answer: string): Preference {
