@@ -7,7 +7,8 @@ import { asRecord, promptField, textField } from '../data/fields.js'
 import { readJsonl } from '../data/jsonl.js'
 import { EmendError, Interrupted, UsageError } from '../errors.js'
 import { makeFolder } from '../pipeline/atomic-file.js'
-import { labelBatches, labelledLine } from './labelled.js'
+import { LabelLines } from './label-lines.js'
+import { labelBatches } from './labelled.js'
 import type { Tokenizer } from './tokenizer.js'
 
 /** How a file is labelled. */
@@ -19,7 +20,7 @@ export interface LabelFileOptions {
   readonly onPair?: (done: number) => void
 }
 
-/** Characters written at once. */
+/** Bytes written at once. */
 const CHUNK = 1 << 16
 
 /** What was labelled. */
@@ -44,20 +45,19 @@ export async function labelFile(
   const report: LabelFileReport = { pairs: 0, meanEditRatio: 0, repaired: 0 }
   let ratios = 0
   await writing(options.out, async write => {
-    let lines = ''
+    const lines = new LabelLines()
     for await (const batch of labelBatches(readPairs(path, report), tokenizer))
       for (const labelled of batch) {
         if (options.signal?.aborted)
           throw new Interrupted('stopped; labels are made in one go, so run the same command again')
         ratios += labelled.editRatio
-        lines += labelledLine(labelled)
+        lines.add(labelled)
         report.pairs++
         options.onPair?.(report.pairs)
         if (lines.length < CHUNK) continue
-        await write(lines)
-        lines = ''
+        await write(lines.take())
       }
-    await write(lines)
+    await write(lines.take())
   })
   if (report.pairs > 0) report.meanEditRatio = ratios / report.pairs
   return report
@@ -78,12 +78,12 @@ function loneSurrogates(text: string): number {
 }
 
 /** Runs `body` with a function that writes and waits; a file is written beside itself and renamed at the end. */
-async function writing(out: string | Writable, body: (write: (text: string) => Promise<void>) => Promise<void>) {
+async function writing(out: string | Writable, body: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>) {
   const name = typeof out === 'string' ? out : 'stdout'
   // A promise a write, since a stream that failed tells only the callbacks.
-  const writeTo = (stream: Writable) => (text: string) =>
+  const writeTo = (stream: Writable) => (bytes: Uint8Array) =>
     new Promise<void>((resolve, reject) =>
-      stream.write(text, error => (error ? reject(unwritable(name, error)) : resolve())),
+      stream.write(bytes, error => (error ? reject(unwritable(name, error)) : resolve())),
     )
   if (typeof out !== 'string') return body(writeTo(out))
   const temporary = `${out}.${process.pid}.tmp`

@@ -38,7 +38,8 @@ export interface TokenizedEdit {
   readonly final: TokenizedSide
 }
 
-interface TokenizedSide extends TokenizedText {
+/** A text with its tokens. */
+export interface TokenizedSide extends TokenizedText {
   /** [N] 1 where the edit touches the token. */
   readonly changed: Uint8Array
 }
@@ -76,23 +77,6 @@ export async function* labelBatches(
     labelling = { batch, encoding }
   }
   if (labelling) yield labelBatch(labelling.batch, await labelling.encoding)
-}
-
-/** A labelled edit as a line of JSON. It is the work of a large part of the time, so that it is put together here. */
-export function labelledLine({ edits, editRatio, draft, final }: TokenizedEdit): string {
-  const head = `{"edits":${JSON.stringify(edits)},"edit_ratio":${editRatio}`
-  return `${head},"draft":{"tokens":[${tokensJson(draft)}]},"final":{"tokens":[${tokensJson(final)}]}}\n`
-}
-
-function tokensJson({ ids, cover, changed }: TokenizedSide): string {
-  let text = ''
-  for (let i = 0; i < ids.length; i++) {
-    const [start, end] = cover[i]!
-    // Text by text: a template of all of them takes half as long again.
-    text += (i > 0 ? ',{"id":' : '{"id":') + ids[i] + ',"start":' + start + ',"end":' + end
-    text += changed[i] === 1 ? ',"changed":true}' : ',"changed":false}'
-  }
-  return text
 }
 
 async function* batches(pairs: AsyncIterable<PairOfTexts> | Iterable<PairOfTexts>): AsyncGenerator<PairOfTexts[]> {
