@@ -394,3 +394,19 @@ it('is stopped by a signal, and what was under way counts as charged', async () 
   await expect(asked).rejects.toMatchObject({ failure: 'stopped' })
   expect(model.summary().spent).toBeGreaterThan(0)
 })
+
+it('stopped for one who asked, the same call goes on for others', async () => {
+  const first = new AbortController()
+  const model = await caller({ fault: n => (n === 0 ? 'silence' : undefined) })
+  const asked = [first.signal, undefined, new AbortController().signal, first.signal].map(signal =>
+    ask(model, say('x'), { ...(signal && { signal }) }),
+  )
+  while (server.requests.length < 1) await sleep(5)
+  first.abort()
+  const ends = await Promise.allSettled(asked)
+  expect(ends.map(end => (end.status === 'fulfilled' ? end.value.text : end.reason.failure))).toEqual([
+    ...['stopped', 'you said x', 'you said x', 'stopped'],
+  ])
+  expect(server.requests).toHaveLength(2)
+  expect(model.summary()).toMatchObject({ answered: 1, cached: 1, given_up: 1 })
+})

@@ -78,7 +78,8 @@ export class Caller implements ChatModel {
   readonly #store: CallStore
   readonly #pace: Pace
   readonly #limit: ReturnType<typeof pLimit>
-  readonly #underWay = new Map<string, Promise<ChatAnswer>>()
+  /** Calls that have no answer yet, each with the signal of whoever began it. */
+  readonly #underWay = new Map<string, { answer: Promise<ChatAnswer>; signal: AbortSignal | undefined }>()
   readonly #counts = {
     answered: 0,
     cached: 0,
@@ -145,20 +146,27 @@ export class Caller implements ChatModel {
   async #answer(messages: readonly ChatMessage[], options: ChatOptions): Promise<ChatAnswer> {
     const request = this.#request(messages, options)
     const key = callKey(request)
-    const kept = this.#store.find(key)
-    if (kept) {
-      this.#counts.cached++
-      return { ...kept, cached: true }
+    for (;;) {
+      const kept = this.#store.find(key)
+      if (kept) {
+        this.#counts.cached++
+        return { ...kept, cached: true }
+      }
+      const same = this.#underWay.get(key)
+      if (!same) break
+      try {
+        const answer = await same.answer
+        this.#counts.cached++
+        return { ...answer, cached: true }
+      } catch (error) {
+        // Whoever began it had enough of it, and nobody else.
+        if (!same.signal?.aborted || options.signal?.aborted) throw error
+      }
     }
-    const same = this.#underWay.get(key)
-    if (same) {
-      const answer = await same
-      this.#counts.cached++
-      return { ...answer, cached: true }
-    }
-    const call = this.#limit(() => this.#call(key, request, options.signal)).finally(() => this.#underWay.delete(key))
-    this.#underWay.set(key, call)
-    return call
+    const { signal } = options
+    const answer = this.#limit(() => this.#call(key, request, signal)).finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, { answer, signal })
+    return answer
   }
 
   async #call(key: string, request: CallRequest, signal: AbortSignal | undefined): Promise<KeptAnswer> {
