@@ -16,7 +16,7 @@ export interface ArmRow {
   kl: number
   /** Repeated phrases per reply. */
   repeats?: number
-  /** Count of each kind of defect. */
+  /** Mean count per reply of each kind of defect. */
   defects: Record<string, number>
   /** Wall time. */
   seconds: number
