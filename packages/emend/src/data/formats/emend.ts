@@ -30,6 +30,15 @@ export const emend: Format = {
     }
     return id === editId(entry) ? entry : { ...entry, form: { id } }
   },
+  redacted(fields, before) {
+    const { sampled, ...others } = fields
+    const { draft, final } = fields
+    if (typeof draft !== 'string' || typeof final !== 'string') return fields
+    if (draft === before['draft'] && final === before['final']) return fields
+    // Operations count in both texts; token ids spell the draft that was redacted.
+    const ops = diffTexts(draft, final)
+    return { ...others, ops, ...(draft === before['draft'] && sampled !== undefined && { sampled }) }
+  },
   write(entry) {
     if (entry.kind !== 'edit') return 'it is no edit'
     const { kind: _, form, rest, ...known } = entry

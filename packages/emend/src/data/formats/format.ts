@@ -37,6 +37,8 @@ export interface Format {
    * @throws DataError naming file, line and field where it is malformed
    */
   read?(record: SourceRecord, options: FormatOptions): Entry | readonly Entry[] | string
+  /** Mends what a redaction cannot: fields that tell of the texts as they were before it. */
+  redacted?(fields: Fields, before: Fields): Fields
   /** What survives of each kind of entry it can be written from. */
   readonly carries: Readonly<Partial<Record<Kind, readonly EntryField[]>>>
   /** Writes an entry of a kind it carries. @returns the record, or a few words on why the entry cannot be held */

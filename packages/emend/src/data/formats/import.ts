@@ -131,7 +131,7 @@ export async function importFile(store: Store, file: string, options: ImportOpti
       if ('error' in row) throw row.error
       report.asText += row.asText ?? 0
       const record = asRecord(row.value, file, row.line)
-      const fields = mended(redact ? redacted(redact, record) : record.fields, report)
+      const fields = mended(redact ? redacted(redact, record, format) : record.fields, report)
       value = fields
       const read = fields
         ? format.read!(fields === record.fields ? record : { ...record, fields }, options)
@@ -174,9 +174,10 @@ export async function importFile(store: Store, file: string, options: ImportOpti
 }
 
 /** A redaction that fails ends the import, whatever becomes of bad records: nobody can say what it would have taken out. */
-function redacted(redact: Redact, { file, line, fields }: SourceRecord) {
+function redacted(redact: Redact, { file, line, fields }: SourceRecord, format: Format) {
   try {
-    return redact(fields)
+    const left = redact(fields)
+    return left && format.redacted ? format.redacted(left, fields) : left
   } catch (cause) {
     throw new EmendError(`${file}:${line}: the redaction failed: ${(cause as Error).message}`, { cause })
   }

@@ -4,10 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Edit, makeEdit } from '@emend/edits'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { canonicalJson } from '../store/identity.js'
-import { Store } from '../store/index.js'
+import { redactContacts, Store } from '../store/index.js'
 import { openRows } from './containers/container.js'
 import { exportStore } from './export.js'
 import { type ImportOptions, importFile } from './import.js'
@@ -107,6 +108,35 @@ describe('the same format', () => {
     expect(reports).toMatchObject([{ format: 'emend', added: 2, rejected: 0 }])
     await store.close()
     await again.close()
+  })
+
+  it('a redaction leaves no token ids that spell what it took out, and operations that fit what it left', async () => {
+    const sampled = { ids: [7, 8], tokenizer: 't', ended: true, model: 'm' }
+    const by = { kind: 'person' as const, name: 'ada' }
+    const file = join(folder, 'private.jsonl')
+    const sides = [
+      ['It were a@example.org.', 'It was a@example.org.'],
+      ['a@example.org it were.', 'a@example.org it was.'],
+      ['It were here.', 'It was a@example.org.'],
+      ['It were.', 'It was.'],
+    ] as const
+    const made = sides.map(([draft, final]) => makeEdit({ draft, final, by, sampled, at: '2026-01-02T03:04:05Z' }).edit)
+    writeFileSync(file, made.map(edit => `${JSON.stringify(edit)}\n`).join(''))
+    const { store, reports } = await storeOf([file], { redact: redactContacts })
+    expect(reports).toMatchObject([{ format: 'emend', added: 4, rejected: 0 }])
+    const out = join(folder, 'private-again.jsonl')
+    await exportStore(store, out, { format: 'emend' })
+    const [after, ahead, inFinal, none] = (await records(out)) as Edit[]
+    expect(after).toMatchObject({ draft: 'It were [e-mail].', ops: [{ op: 'replace', draft: [3, 7], final: [3, 6] }] })
+    expect(ahead).toMatchObject({
+      draft: '[e-mail] it were.',
+      ops: [{ op: 'replace', draft: [12, 16], final: [12, 15] }],
+    })
+    const ops = [{ op: 'replace', draft: [3, 12], final: [3, 15] }]
+    expect(inFinal).toMatchObject({ final: 'It was [e-mail].', ops, sampled })
+    expect([after, ahead].map(edit => edit!.sampled)).toEqual([undefined, undefined])
+    expect(none).toEqual(made[3])
+    await store.close()
   })
 
   it('numbers of more digits than a number holds keep them, as text, and are counted', async () => {
