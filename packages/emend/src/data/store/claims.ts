@@ -73,8 +73,9 @@ export async function keepDraft(
   item: string,
   annotator: string,
   text: string,
+  at = new Date().toISOString(),
 ): Promise<void> {
-  const row = { text: text.toWellFormed(), at: new Date().toISOString() }
+  const row = { text: text.toWellFormed(), at }
   await trx
     .insertInto('drafts')
     .values({ item, annotator, ...row })

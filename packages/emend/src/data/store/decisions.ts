@@ -107,8 +107,8 @@ export async function skip(db: Kysely<Tables>, id: string, who: Annotator): Prom
 }
 
 /**
- * Takes back the annotator's last decision: the item is claimed again with the text that was submitted, its edit withdrawn and the
- * one before current again. Called again, it takes back the decision before that.
+ * Takes back the annotator's last decision: the item is claimed again with the text that was submitted, or typed since, its edit
+ * withdrawn and the one before current again. Called again, it takes back the decision before that.
  * @returns null where there is nothing to take back, or someone else went on with the item
  */
 export async function undo(db: Kysely<Tables>, who: Annotator): Promise<UndoneItem | null> {
@@ -130,7 +130,9 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<UndoneIt
     const withdrawn = last.act === 'submit' && last.edit ? await readEdit(trx, last.edit) : undefined
     if (withdrawn) {
       await retire(trx, withdrawn.id)
-      await keepDraft(trx, item.id, name, withdrawn.final)
+      // What was typed since the last decision is not what was submitted: it stays.
+      const typed = item.typedAt !== null && item.typedAt > (await decidedAt(trx, item.id, name))
+      if (!typed) await keepDraft(trx, item.id, name, withdrawn.final, last.at)
     }
     if (last.previous) await setCurrent(trx, last.previous, 1)
     await trx
@@ -141,6 +143,12 @@ export async function undo(db: Kysely<Tables>, who: Annotator): Promise<UndoneIt
       .execute()
     return { ...itemOf(await readRow(trx, item.id, name)), ...(withdrawn && { withdrawn }) }
   })
+}
+
+/** When the annotator decided the item last, undone or not. */
+async function decidedAt(trx: Transaction<Tables>, item: string, annotator: string): Promise<string> {
+  const acts = trx.selectFrom('acts').where('item', '=', item).where('annotator', '=', annotator)
+  return (await acts.select(({ fn }) => fn.max('at').as('at')).executeTakeFirstOrThrow()).at
 }
 
 /** Whether anyone has decided the item after this; whoever only held it left no act. */

@@ -146,6 +146,29 @@ it('a revision supersedes, undo brings back', async () => {
   expect(await all(store.edits())).toHaveLength(1)
 })
 
+it('an undo brings back each text that was submitted, but not over one that was typed since', async () => {
+  await store.addItems(ITEMS.slice(0, 1))
+  let minute = 0
+  const tick = () => vi.setSystemTime(new Date(`2026-03-01T12:0${++minute}:00Z`))
+  const { id } = (await store.claim('ada'))!
+  for (const final of ['It was sent.', 'It was sent off.']) {
+    tick()
+    await store.claim('ada', { item: id })
+    await store.saveDraft(id, 'ada', final.slice(0, 6))
+    tick()
+    await store.submit(id, 'ada', { final })
+  }
+  tick()
+  expect(await store.undo('ada')).toMatchObject({ draft: 'It was sent off.' })
+  tick()
+  expect(await store.undo('ada')).toMatchObject({ draft: 'It was sent.' })
+  await store.submit(id, 'ada', { final: 'It was sent.' })
+  tick()
+  await store.claim('ada', { item: id })
+  await store.saveDraft(id, 'ada', 'It was sent on Monday.')
+  expect(await store.undo('ada')).toMatchObject({ draft: 'It was sent on Monday.' })
+})
+
 it('an undo is not in the way of who only looked at the item, but of who holds or has decided it', async () => {
   await store.addItems(ITEMS.slice(0, 1))
   const { id } = (await store.claim('ada'))!
