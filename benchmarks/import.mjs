@@ -1,9 +1,9 @@
 // Records a second into a store, and memory while they come in. Run after `npm run build`:
 //   node benchmarks/import.mjs [--records 1000000] [--gb 5] [--kinds jsonl,jsonl.gz,csv,parquet] [--keep DIR]
 // First `--records` pairs of draft and final, then as many preferences and edits with a prompt of their own each (which is two rows a
-// record), are imported from JSON Lines, and again, which changes nothing. Then a file of `--gb` (unpacked) of every kind is read from end to end, with a redaction that keeps all of it
-// out of the store, so that only reading is measured. Each runs in a process of
-// its own; its peak is what the system says (maxrss).
+// record), are imported from JSON Lines, and again, which changes nothing. Then a file of `--gb` (unpacked) of every kind is read from
+// end to end, with a redaction that keeps all of it out of the store, so that only reading is measured. Each runs in a process of its
+// own; its peak is what the system says (maxrss).
 import { spawnSync } from 'node:child_process'
 import {
   closeSync,
