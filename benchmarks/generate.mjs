@@ -184,6 +184,8 @@ try {
         'GFLOP/s': Math.round(gflops),
         'GB/s': Math.round(gbytes),
       })
+      const { texts, ratio } = rows.at(-1)
+      console.error(`${name}, ${batch} rows, ${texts}: ${perSecond(mine)} tokens/s, ${ratio} times transformers`)
     }
     model.dispose()
   }
