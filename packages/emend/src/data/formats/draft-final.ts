@@ -13,6 +13,7 @@ export const draftFinal: Format = {
   about: 'plain edits: {prompt?, draft, final, reasons?, at?}, or any other names with --columns; IteraTeR as it is',
   container: 'jsonl',
   columns: Object.keys(PLAIN),
+  named: ['prompt', 'reasons', 'at'],
   carries: { edit: ['prompt', 'chat', 'draft', 'final', 'reasons', 'at', 'rest'] },
   detect: fields =>
     [PLAIN, iterater].some(

@@ -10,7 +10,7 @@ import { containerOf, writeRows } from './containers/write.js'
 import { type Entry, fieldsOf, held, type Kind } from './entry.js'
 import type { Columns, Fields, Format, WriteOptions } from './format.js'
 import type { ImportedAs } from './import.js'
-import { formatOf } from './index.js'
+import { checkColumns, formatOf } from './index.js'
 
 /** How a store is exported. */
 export interface ExportOptions extends WriteOptions {
@@ -39,6 +39,7 @@ export interface ExportReport {
 export async function exportStore(store: Store, out: string | Writable, options: ExportOptions): Promise<ExportReport> {
   const format = formatOf(options.format)
   if (!format.write && !format.writeAll) throw new UsageError(`${format.name} is only read, not written`)
+  if (options.columns) checkColumns(options.columns, format)
   const { db } = store.database
   const report: ExportReport = { format: format.name, written: 0, leftOut: {}, dropped: {} }
   const able = (Object.keys(fieldsOf) as Kind[]).filter(kind => format.carries[kind])
@@ -55,7 +56,9 @@ export async function exportStore(store: Store, out: string | Writable, options:
   const columns = options.columns ?? same?.as.columns
   const written: WriteOptions = { ...options, ...(columns && { columns }) }
   const container = (typeof out === 'string' && containerOf(out)) || same?.as.shape.container || format.container
-  const shape = same?.as.shape.container === container ? same.as.shape : { container: container as Container }
+  // With other names they are other columns.
+  const again = same?.as.shape.container === container && sameColumns(columns, same.as.columns)
+  const shape = again ? same.as.shape : { container: container as Container }
 
   const byRow = new Map((await allImports(store)).map(row => [row.n, row]))
   const entries = async function* () {
@@ -117,7 +120,7 @@ async function* each(
     // What one format needs to write a record again means nothing to another.
     const same = source?.format === format.name
     const record = format.write!(same ? entry : without(entry), options)
-    if (typeof record !== 'string') count(entry, format, report, same)
+    if (typeof record !== 'string') count(entry, format, report, same, options.columns)
     if (typeof record !== 'string' && Object.keys(record).length === 0)
       throw new EmendError(`${id}: nothing of it can be written as ${format.name}`)
     yield record
@@ -142,9 +145,12 @@ async function* counted(
   }
 }
 
-/** Counts the fields of an entry that the format does not carry; of unknown fields it carries none but its own. */
-function count(entry: Entry, format: Format, report: ExportReport, same: boolean): void {
-  const carried = (format.carries[entry.kind] ?? []).filter(field => same || field !== 'rest')
+/** Counts the fields of an entry that the format does not carry, or not by these names; of unknown fields it carries none but its own. */
+function count(entry: Entry, format: Format, report: ExportReport, same: boolean, columns?: Columns): void {
+  const unnamed = columns ? (format.named ?? []).filter(field => columns[field] === undefined) : []
+  const carried = (format.carries[entry.kind] ?? []).filter(
+    field => (same || field !== 'rest') && !unnamed.includes(field),
+  )
   for (const { field, name } of held(entry))
     if (!carried.includes(field)) report.dropped[name] = (report.dropped[name] ?? 0) + 1
 }

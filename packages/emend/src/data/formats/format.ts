@@ -29,6 +29,8 @@ export interface Format {
   readonly container: Container
   /** Names that `columns` may rename, if any. */
   readonly columns?: readonly string[]
+  /** Of those the ones that are left out where others have been named. */
+  readonly named?: readonly string[]
   /** Whether a record looks like this format; the first that says so of half of the first records is taken. */
   detect?(fields: Fields): boolean
   /**

@@ -16,7 +16,7 @@ import { openRows, type Row, type Shape } from './containers/container.js'
 import { detectFormat, LOOKED_AT } from './detect.js'
 import type { Entry } from './entry.js'
 import type { Columns, Format } from './format.js'
-import { formatOf, formatWithColumns } from './index.js'
+import { checkColumns, formatOf, formatWithColumns } from './index.js'
 
 /** How a file is imported. */
 export interface ImportOptions {
@@ -88,6 +88,7 @@ export async function importFile(store: Store, file: string, options: ImportOpti
   const named = options.format ? formatOf(options.format) : columns && formatWithColumns(columns)
   const format = named ?? detectFormat(first, file)
   if (!format.read) throw new DataError(`${format.name} is only written, not read`, { file })
+  if (columns) refuseMissing(columns, format, shape, first, file)
   const writer = new BulkWriter(
     store.database,
     await importRow(store, file, format, { shape, ...(columns && { columns }) }),
@@ -181,6 +182,23 @@ function redacted(redact: Redact, { file, line, fields }: SourceRecord, format: 
   } catch (cause) {
     throw new EmendError(`${file}:${line}: the redaction failed: ${(cause as Error).message}`, { cause })
   }
+}
+
+/**
+ * A table has all of its columns in every record: one that is named and not there is mistyped, and what it holds would be left out.
+ * @throws UsageError for a name that the format does not have; DataError for a column that the table does not have
+ */
+function refuseMissing(columns: Columns, format: Format, { container }: Shape, first: readonly Row[], file: string) {
+  checkColumns(columns, format)
+  if (container !== 'csv' && container !== 'parquet') return
+  const record = first.find(row => 'value' in row)
+  if (!record) return
+  const has = Object.keys(record.value as object)
+  const missing = Object.values(columns).find(column => !has.includes(column))
+  if (missing !== undefined)
+    throw new DataError(`no column ${JSON.stringify(missing)}, which --columns names; there are ${has.join(', ')}`, {
+      file,
+    })
 }
 
 /** The first rows, at most so many. */

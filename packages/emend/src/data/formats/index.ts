@@ -54,6 +54,14 @@ export function formatWithColumns(columns: Columns): Format {
   throw new UsageError(`columns ${names.join(', ')}: no format has all of these; ${able.join('; ')}`)
 }
 
+/** @throws UsageError for a name of a column that this format does not have: nothing would come of it */
+export function checkColumns(columns: Columns, { name, columns: able = [] }: Format): void {
+  const unknown = Object.keys(columns).find(column => !able.includes(column))
+  if (unknown === undefined) return
+  const what = able.length > 0 ? `it has ${able.join(', ')}` : 'its columns cannot be named'
+  throw new UsageError(`columns ${unknown}: ${name} has no such name; ${what}`)
+}
+
 export { type Container, openRows, type Shape } from './containers/container.js'
 export type { EditEntry, Entry, Kind, PreferenceEntry, ResponseEntry } from './entry.js'
 export type { Columns, Fields, Format, FormatOptions, WriteOptions } from './format.js'

@@ -168,8 +168,12 @@ describe('the same format', () => {
     await exportStore(store, out, { format: 'draft-final' })
     expect(readFileSync(out, 'utf8')).toBe(readFileSync(file, 'utf8'))
     const plain = join(folder, 'plain.jsonl')
-    await exportStore(store, plain, { format: 'draft-final', columns: { draft: 'd', final: 'f' } })
+    const { dropped } = await exportStore(store, plain, { format: 'draft-final', columns: { draft: 'd', final: 'f' } })
+    expect(dropped).toEqual({ prompt: 1 })
     expect(await records(plain)).toEqual([{ d: 'It were.', f: 'It was.', team: 'a' }])
+    const table = join(folder, 'plain.csv')
+    await exportStore(store, table, { format: 'draft-final', columns: { prompt: 'p', draft: 'd', final: 'f' } })
+    expect(readFileSync(table, 'utf8')).toBe('team,p,d,f\na,Where?,It were.,It was.\n')
     await store.close()
   })
 
@@ -189,6 +193,27 @@ describe('the same format', () => {
     await exportStore(edits.store, back, { format: 'draft-final' })
     expect(readFileSync(back, 'utf8')).toBe(readFileSync(file, 'utf8'))
     for (const opened of [store, prompts.store, edits.store]) await opened.close()
+  })
+
+  it('a name that nothing would come of is refused', async () => {
+    const file = join(folder, 'mistyped.csv')
+    writeFileSync(file, 'question,sent,corrected\nWhere?,It were.,It was.\n')
+    const store = await Store.open(join(folder, 'mistyped.db'))
+    const columns = { prompt: 'qestion', draft: 'sent', final: 'corrected' }
+    await expect(importFile(store, file, { columns })).rejects.toThrow(
+      'mistyped.csv: no column "qestion", which --columns names; there are question, sent, corrected',
+    )
+    await expect(importFile(store, file, { format: 'draft-final', columns: { edited: 'sent' } })).rejects.toThrow(
+      'columns edited: draft-final has no such name; it has prompt, draft, final, reasons, at',
+    )
+    const format = 'trl-preference'
+    await expect(importFile(store, file, { format, columns: { prompt: 'question' } })).rejects.toThrow(
+      'columns prompt: trl-preference has no such name; its columns cannot be named',
+    )
+    await expect(
+      exportStore(store, join(folder, 'mistyped.jsonl'), { format, columns: { prompt: 'q' } }),
+    ).rejects.toThrow('columns prompt: trl-preference has no such name')
+    await store.close()
   })
 
   it('any record that is read at all comes back equal', async () => {
