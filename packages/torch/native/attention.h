@@ -27,7 +27,8 @@ namespace emend {
 constexpr int64_t kLanes = 16;  // numbers of the widest registers
 constexpr int64_t kBlock = 32;  // columns that are read together
 
-// e^x for x ≤ 0, to 2 units in the last place; below -87.3 what it is there, 1.2e-38 (Cephes' polynomial, written so that compilers make vectors of it).
+// e^x for x ≤ 0, to 2 units in the last place; below -87.3 what it is there, 1.2e-38. Cephes' polynomial, written so that compilers make
+// vectors of it.
 INLINED float exponential(float x) {
   x = std::max(x, -87.3f);
   const float magic = 12582912.0f;  // 1.5 · 2^23: adding it rounds to a whole number, which then stands in the low bits
@@ -52,9 +53,7 @@ INLINED float exponential(float x) {
 // out = scale · x turned by its position: x · cos + (x with its halves swapped) · sin, where sin is negative in the first half.
 INLINED void rotate(const float* x, const float* cos, const float* sin, int64_t width, float scale, float* out) {
   const int64_t half = width / 2;
-#pragma omp simd
   for (int64_t i = 0; i < half; ++i) out[i] = scale * (x[i] * cos[i] + x[i + half] * sin[i]);
-#pragma omp simd
   for (int64_t i = half; i < width; ++i) out[i] = scale * (x[i] * cos[i] + x[i - half] * sin[i]);
 }
 
@@ -98,13 +97,11 @@ INLINED void softmax(float* row, int64_t columns) {
   float lanes[kLanes];
   std::copy_n(row, kLanes, lanes);
   for (int64_t c = kLanes; c < columns; c += kLanes) {
-#pragma omp simd
     for (int64_t j = 0; j < kLanes; ++j) lanes[j] = lanes[j] > row[c + j] ? lanes[j] : row[c + j];
   }
   const float largest = *std::max_element(lanes, lanes + kLanes);
   std::fill_n(lanes, kLanes, 0.0f);
   for (int64_t c = 0; c < columns; c += kLanes) {
-#pragma omp simd
     for (int64_t j = 0; j < kLanes; ++j) {
       row[c + j] = exponential(row[c + j] - largest);
       lanes[j] += row[c + j];
@@ -113,7 +110,6 @@ INLINED void softmax(float* row, int64_t columns) {
   float total = 0;
   for (const float lane : lanes) total += lane;
   const float share = 1 / total;
-#pragma omp simd
   for (int64_t c = 0; c < columns; ++c) row[c] *= share;
 }
 

@@ -28,7 +28,7 @@ export function findCompiler(): Compiler | null {
 export function compilerFlags(libtorch: Libtorch): string[] {
   const headers = createRequire(import.meta.url)('node-api-headers') as { include_dir: string }
   const lib = join(libtorch.folder, 'lib')
-  const flags = ['-std=c++20', '-O2', '-fopenmp-simd', '-fPIC', '-shared', '-fvisibility=hidden', '-w']
+  const flags = ['-std=c++20', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-w']
   const includes = ['include', 'include/torch/csrc/api/include'].map(path => `-I${join(libtorch.folder, path)}`)
   // Nothing in the sources names CUDA; without --no-as-needed the linker would drop libtorch and its CUDA kernels.
   const links =
