@@ -4,6 +4,7 @@ import pLimit from 'p-limit'
 import { type Interval, wilsonInterval } from '../evaluation/intervals.js'
 import { renderText } from '../evaluation/reports/text-table.js'
 import { mean, quantiles } from '../evaluation/statistics.js'
+import { allOf } from '../providers/all-of.js'
 import { CallError } from '../providers/call-error.js'
 import type { Guard, GuardVerdict, Turn, Why } from './guard.js'
 import type { LabelledPrompt } from './labelled-prompts.js'
@@ -70,30 +71,24 @@ export async function measureGuard(
   prompts: readonly LabelledPrompt[],
   { parallel = 1, signal, onPrompt }: MeasureOptions = {},
 ): Promise<GuardReport> {
-  const limit = pLimit(parallel)
   const failed: Record<string, number> = {}
   let done = 0
-  let broken: { readonly error: unknown } | undefined
   const judge = async (prompt: LabelledPrompt): Promise<Judged> => {
     signal?.throwIfAborted()
-    if (broken) throw broken.error
     try {
       return { ...prompt, verdict: await guard.check(turnsOf(prompt.prompt), signal ? { signal } : {}) }
     } catch (error) {
-      if (!(error instanceof CallError) || error.failure === 'denied' || signal?.aborted) {
-        broken ??= { error }
-        throw error
-      }
+      if (!(error instanceof CallError) || error.failure === 'denied' || signal?.aborted) throw error
       failed[error.failure] = (failed[error.failure] ?? 0) + 1
       return prompt
     } finally {
       onPrompt?.(++done)
     }
   }
-  // Prompts in hand come to their end before an error is told: their calls are paid.
-  const judging = prompts.map(prompt => limit(judge, prompt))
-  await Promise.allSettled(judging)
-  const verdicts = await Promise.all(judging)
+  const verdicts = await allOf(
+    pLimit(parallel),
+    prompts.map(prompt => () => judge(prompt)),
+  )
   return { guard: guard.name, ...summary(verdicts), failed, verdicts }
 }
 

@@ -2,8 +2,9 @@
  * SAID, a guard without training (Chen et al. 2025, arXiv 2510.20129, known here by its abstracts only): the model itself is asked
  * what a request is after, and then, reminded of safety, what it thinks of each such intent.
  */
-import pLimit, { type LimitFunction } from 'p-limit'
+import pLimit from 'p-limit'
 import { UsageError } from '../errors.js'
+import { allOf } from '../providers/all-of.js'
 import { ask, type ChatMessage, type ChatModel, type ChatOptions } from '../providers/chat-model.js'
 import { withoutThought } from '../providers/thoughts.js'
 import { conversationText, segments, type TurnsRead } from './conversation-text.js'
@@ -105,28 +106,6 @@ export function said(model: ChatModel, options: SaidOptions = {}): Guard {
       return verdict(unread > 0 && unparsable === 'pass' ? 'unparsable' : 'safe', false, unread, probes)
     },
   }
-}
-
-/** The results of all; where one fails no other is begun, and those under way come to their end first, since they are paid. */
-async function allOf<T>(limit: LimitFunction, all: readonly (() => Promise<T>)[]): Promise<T[]> {
-  let broken: { readonly error: unknown } | undefined
-  const ends = await Promise.allSettled(
-    all.map(one =>
-      limit(async () => {
-        if (broken) throw broken.error
-        try {
-          return await one()
-        } catch (error) {
-          broken ??= { error }
-          throw error
-        }
-      }),
-    ),
-  )
-  return ends.map(end => {
-    if (end.status === 'rejected') throw broken!.error
-    return end.value
-  })
 }
 
 function prefixOf(prefix: SaidOptions['prefix']): SafetyPrefix {

@@ -30,7 +30,7 @@ export function guardedFetch(name: string): typeof fetch {
     }
     const type = headers.get('content-type') ?? ''
     if (response.ok && NO_STREAM.test(type)) {
-      const error = /json/i.test(type) && body ? await toldError(bounded(name, body, MOST_ERROR_BYTES)) : undefined
+      const error = /json/i.test(type) && body ? await toldError(atMost(name, body, MOST_ERROR_BYTES)) : undefined
       if (!error) await body?.cancel()
       throw (
         error ??
@@ -41,12 +41,12 @@ export function guardedFetch(name: string): typeof fetch {
         )
       )
     }
-    return body ? new Response(bounded(name, body, MOST_BYTES), { status, statusText, headers }) : response
+    return body ? new Response(atMost(name, body, MOST_BYTES), { status, statusText, headers }) : response
   }
 }
 
 /** @throws CallError from its reader once there are more bytes */
-function bounded(name: string, body: ReadableStream<Uint8Array>, most: number): ReadableStream<Uint8Array> {
+function atMost(name: string, body: ReadableStream<Uint8Array>, most: number): ReadableStream<Uint8Array> {
   let bytes = 0
   return body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({

@@ -4,7 +4,7 @@
  * else together once it has outgrown the processor's caches.
  */
 
-import { type Expression, type InsertObject, type RawBuilder, sql, type Transaction } from 'kysely'
+import { type Expression, type InsertObject, type JoinBuilder, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Tables } from './schema.js'
 
 /** Tables with a table of keys beside them. */
@@ -19,6 +19,12 @@ export const keysOf = (table: LargeTable): RawBuilder<unknown> => sql.table(`${t
 /** `n` of the row with this id; null where there is none. */
 export const rowOf = (table: LargeTable, id: Expression<string>): RawBuilder<number> =>
   sql<number>`(select n from ${keysOf(table)} where key = ${keyOf(id)})`
+
+/** Joins `prompts`: `innerJoin('prompts', promptOf('edits'))`. */
+export const promptOf =
+  (table: 'edits' | 'preferences' | 'responses' | 'items') =>
+  <DB, TB extends keyof DB>(join: JoinBuilder<DB, TB>): JoinBuilder<DB, TB> =>
+    join.on(sql.ref('prompts.n'), '=', rowOf('prompts', sql.ref(`${table}.prompt`)))
 
 /** Inserts a row. @returns false where there is one with its id, which is left as it is */
 export async function insertRow<T extends 'prompts' | 'edits'>(

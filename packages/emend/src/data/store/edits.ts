@@ -2,7 +2,7 @@
 
 import { diffTexts, type Edit, type Prompt } from '@emend/edits'
 import { type Kysely, sql } from 'kysely'
-import { rowOf } from './by-id.js'
+import { promptOf, rowOf } from './by-id.js'
 import type { Tables } from './schema.js'
 
 /** Who edited, where no record says. */
@@ -14,7 +14,7 @@ export const LONG_AGO = '1970-01-01T00:00:00Z'
 export function selectEdits(db: Kysely<Tables>) {
   return db
     .selectFrom('edits')
-    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('edits.prompt'))))
+    .innerJoin('prompts', promptOf('edits'))
     .leftJoin('annotators', 'annotators.id', 'edits.annotator')
     .selectAll('edits')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])

@@ -1,9 +1,10 @@
 /** What a store holds, as entries that formats write. */
 
 import type { Edit, Prompt } from '@emend/edits'
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Entry, Kind } from '../formats/entry.js'
-import { rowOf } from './by-id.js'
+import { promptOf } from './by-id.js'
+import { selectEdits } from './edits.js'
 import { pages } from './pages.js'
 import type { Tables } from './schema.js'
 
@@ -46,20 +47,12 @@ export async function countEntries(db: Kysely<Tables>): Promise<Record<Kind, num
 }
 
 const editRows = (db: Kysely<Tables>, after: number) =>
-  db
-    .selectFrom('edits')
-    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('edits.prompt'))))
-    .leftJoin('annotators', 'annotators.id', 'edits.annotator')
-    .selectAll('edits')
-    .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
-    .where('edits.current', '=', 1)
-    .where('edits.n', '>', after)
-    .orderBy('edits.n')
+  selectEdits(db).where('edits.current', '=', 1).where('edits.n', '>', after).orderBy('edits.n')
 
 const preferenceRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('preferences')
-    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('preferences.prompt'))))
+    .innerJoin('prompts', promptOf('preferences'))
     .leftJoin('annotators', 'annotators.id', 'preferences.annotator')
     .selectAll('preferences')
     .select(['prompts.prompt as promptJson', 'annotators.kind', 'annotators.name', 'annotators.version'])
@@ -69,7 +62,7 @@ const preferenceRows = (db: Kysely<Tables>, after: number) =>
 const responseRows = (db: Kysely<Tables>, after: number) =>
   db
     .selectFrom('responses')
-    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('responses.prompt'))))
+    .innerJoin('prompts', promptOf('responses'))
     .selectAll('responses')
     .select('prompts.prompt as promptJson')
     .where('responses.n', '>', after)

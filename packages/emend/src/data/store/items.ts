@@ -3,7 +3,7 @@
 import type { Edit, Prompt } from '@emend/edits'
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { EmendError } from '../../errors.js'
-import { rowOf } from './by-id.js'
+import { promptOf } from './by-id.js'
 import { storeId } from './identity.js'
 import { insertPrompt } from './prompts.js'
 import type { DiscardWhy, ItemStatus, ItemsTable, Tables } from './schema.js'
@@ -83,7 +83,7 @@ const status =
 function selectItems(db: Kysely<Tables>, annotator: string | null) {
   return db
     .selectFrom('items')
-    .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('items.prompt'))))
+    .innerJoin('prompts', promptOf('items'))
     .leftJoin('drafts', join => join.onRef('drafts.item', '=', 'items.id').on('drafts.annotator', '=', annotator))
     .selectAll('items')
     .select([status().as('status'), 'prompts.prompt as promptJson', 'drafts.text as typed', 'drafts.at as typedAt'])

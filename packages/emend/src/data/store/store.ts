@@ -1,11 +1,10 @@
 /** A store: one SQLite file that holds what people edit, what they made of it, and what was imported. */
 
 import type { Edit, Prompt } from '@emend/edits'
-import { sql } from 'kysely'
 import type { PreferencePair } from '../preferences.js'
 import type { PromptRecord } from '../prompts.js'
 import type { Annotator } from './annotators.js'
-import { rowOf } from './by-id.js'
+import { promptOf } from './by-id.js'
 import * as claims from './claims.js'
 import { type OpenDatabase, openDatabase } from './database.js'
 import * as decisions from './decisions.js'
@@ -158,7 +157,7 @@ export class Store implements AsyncDisposable {
     for await (const row of pages(after =>
       db
         .selectFrom('preferences')
-        .innerJoin('prompts', join => join.on('prompts.n', '=', rowOf('prompts', sql.ref('preferences.prompt'))))
+        .innerJoin('prompts', promptOf('preferences'))
         .selectAll('preferences')
         .select('prompts.prompt as promptJson')
         .where('preferences.n', '>', after)
