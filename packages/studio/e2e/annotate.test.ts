@@ -180,22 +180,6 @@ describe.skipIf(!browserPath)('editing in the browser', () => {
     await studio.remove()
   })
 
-  it('tells a window whose lease ran out that the item is someone else’s, and keeps its text', async () => {
-    const studio = await startStudio(items(1), { args: ['--lease', '2'] })
-    const one = await fresh()
-    const page = await openWindow(one, studio.url)
-    await showing(page, 'Reply 0')
-    await one.setOffline(true)
-    await page.keyboard.type('Mine. ')
-    await new Promise(resolve => setTimeout(resolve, 2500))
-    const other = await openWindow(await fresh(), studio.url)
-    await showing(other, 'Reply 0')
-    await one.setOffline(false)
-    await page.waitForSelector('text=someone else’s')
-    expect(await typed(page)).toBe('Mine. Reply 0: it were sent on Monday.')
-    await studio.remove()
-  })
-
   it('goes to an item of the list to revise it: the new edit supersedes the old', async () => {
     const studio = await startStudio(items(2))
     const page = await openWindow(await fresh(), studio.url)

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { browserPath, openWindow, saved, showing, startBrowser, startStudio, using } from './studio.fixture.js'
+import { browserPath, openWindow, saved, showing, startBrowser, startStudio, typed, using } from './studio.fixture.js'
 
 const items = (n: number) =>
   Array.from({ length: n }, (_, i) => ({ prompt: `Question ${i}`, response: `Reply ${i}: it were sent.` }))
@@ -72,7 +72,7 @@ describe.skipIf(!browserPath)('one call that fails', () => {
 })
 
 describe.skipIf(!browserPath)('an item that became someone else’s', () => {
-  it('can be left for another one of the list, its text kept', async () => {
+  it('since the lease ran out: that is said, and it can be left for another one of the list, its text kept', async () => {
     const studio = await startStudio(items(3), { args: ['--lease', '2'] })
     const one = await fresh()
     const page = await openWindow(one, studio.url)
@@ -84,6 +84,7 @@ describe.skipIf(!browserPath)('an item that became someone else’s', () => {
     await showing(other, 'Reply 0')
     await one.setOffline(false)
     await page.waitForSelector('text=someone else’s')
+    expect(await typed(page)).toBe('Mine. Reply 0: it were sent.')
     await page.click('.queue li button:has-text("Reply 2")')
     await showing(page, 'Reply 2')
     const kept = await using(studio.store, async store => (await store.items({ annotator: 'ada' })).items)
